@@ -1,0 +1,162 @@
+"""What a user hands in, checked once, where it enters.
+
+A point is any pytree. Its real arrays and Python floats are the variables; callables, strings and
+None ride along untouched (an Equinox module is a point as it is). Integers are refused: a
+derivative with respect to one is zero or an accident, and 1 typed for 1.0 is the usual cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.errors import ArgumentError, NotScalarError
+
+_PASSENGER = (str, bytes, type(None))
+
+
+def leaf_name(name: str, path: tuple[Any, ...]) -> str:
+    """How a person writes the leaf: `x0['w'][2]`."""
+    return name + jax.tree_util.keystr(path)
+
+
+def is_traced(tree: PyTree) -> bool:
+    """Whether some leaf belongs to an outer jit, vmap or grad."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def _is_passenger(leaf: Any) -> bool:
+    return isinstance(leaf, _PASSENGER) or (callable(leaf) and not hasattr(leaf, "dtype"))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A user's point: its variables as a flat list of arrays, and the way back to the pytree."""
+
+    leaves: tuple[Any, ...]
+    names: tuple[str, ...]
+    restore: Callable[[Any], PyTree]
+
+    @property
+    def dimension(self) -> int:
+        """Number of scalar variables."""
+        return sum(int(np.prod(np.shape(leaf))) for leaf in self.leaves)
+
+
+def as_point(x: PyTree, *, name: str = "x0", finite: bool = True) -> Point:
+    """Check a user's point and take its variables out.
+
+    The leaves come back as they are, NumPy arrays in float64 among them; only Python floats
+    become arrays, of JAX's default float type.
+
+    Raises:
+        ArgumentError: a leaf is an integer, complex, or not a number; a value is NaN or infinite
+            (unless `finite=False`, or the leaf is traced); there is nothing to differentiate.
+    """
+    paths, treedef = jax.tree_util.tree_flatten_with_path(x, is_leaf=lambda leaf: leaf is None)
+    variables: list[Any] = []
+    names: list[str] = []
+    places: list[int] = []
+    for place, (path, leaf) in enumerate(paths):
+        if _is_passenger(leaf):
+            continue
+        where = leaf_name(name, path)
+        variables.append(_as_variable(leaf, where, finite))
+        names.append(where)
+        places.append(place)
+    if sum(int(np.prod(np.shape(v))) for v in variables) == 0:
+        raise ArgumentError(
+            f"{name} holds no real numbers, so there is nothing to differentiate with respect to; "
+            "give a float, an array of floats or a pytree with some."
+        )
+    passengers = [leaf for _, leaf in paths]
+
+    def restore(leaves: Any) -> PyTree:
+        filled = list(passengers)
+        for place, leaf in zip(places, leaves, strict=True):
+            filled[place] = leaf
+        return jax.tree.unflatten(treedef, filled)
+
+    return Point(tuple(variables), tuple(names), restore)
+
+
+def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
+    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
+        leaf = jnp.asarray(leaf)
+    dtype = getattr(leaf, "dtype", None)
+    if isinstance(leaf, (bool, int)) or (dtype is not None and jnp.issubdtype(dtype, np.integer)):
+        raise ArgumentError(
+            f"{where} is an integer ({leaf!r:.40}); the variables must be floats: "
+            "write 1.0 for 1, or cast the array with .astype(float)."
+        )
+    if dtype is None or not jnp.issubdtype(dtype, np.floating):
+        kind = type(leaf).__name__ if dtype is None else str(dtype)
+        raise ArgumentError(
+            f"{where} is of type {kind}; the variables must be real floats "
+            "(split a complex number into its real and imaginary parts)."
+        )
+    if finite and not isinstance(leaf, jax.core.Tracer):
+        values = np.asarray(leaf, dtype=np.float64)
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            index = "".join(f"[{', '.join(map(str, bad[0]))}]" if values.ndim else "")
+            raise ArgumentError(
+                f"{where}{index} is {values[tuple(bad[0])]}; every variable must be finite."
+            )
+    return leaf
+
+
+def require_scalar(f: Callable[..., Any], *args: Any) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of f's value, which must be one real floating-point number.
+
+    Raises:
+        NotScalarError: f returns something else.
+    """
+    return check_scalar(jax.eval_shape(f, *args), f)
+
+
+def check_scalar(out: Any, f: Callable[..., Any]) -> Any:
+    """As `require_scalar`, for an abstract value already at hand."""
+    name = getattr(f, "__name__", None) or type(f).__name__
+    leaves = jax.tree.leaves(out)
+    advice = "return one real number, a sum or a mean."
+    if len(leaves) != 1 or jax.tree.structure(out) != jax.tree.structure(0):
+        raise NotScalarError(
+            f"{name} returns a {type(out).__name__} with {len(leaves)} leaves; {advice}"
+        )
+    (value,) = leaves
+    if value.shape != ():
+        raise NotScalarError(f"{name} returns an array of shape {value.shape}; {advice}")
+    if not jnp.issubdtype(value.dtype, np.floating):
+        raise NotScalarError(f"{name} returns {value.dtype}, not a real float; {advice}")
+    return value
+
+
+def positive(value: Any, name: str, *, zero: bool = False) -> None:
+    """Refuse a number that is not positive (or not ≥ 0, with `zero=True`) or not finite.
+
+    A traced value passes: its sign is not known while tracing.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" and not jnp.issubdtype(array.dtype, np.floating):
+        raise ArgumentError(f"{name} is {value!r}; it must be a real number.")
+    number = array.astype(np.float64)
+    good = np.isfinite(number) & ((number >= 0) if zero else (number > 0))
+    if not np.all(good):
+        least = "at least 0" if zero else "positive"
+        raise ArgumentError(f"{name} is {value}; it must be finite and {least}.")
+
+
+def whole_number(value: Any, name: str, *, least: int = 1) -> int:
+    """`value` as an int, or an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ArgumentError(f"{name} is {value!r}; it must be a whole number, at least {least}.")
+    return int(value)

@@ -1,0 +1,197 @@
+"""Evaluate a jaxpr with all floating-point values in float64, whatever it was traced in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend import core as jex_core
+
+from steepest.errors import UnsupportedPrimitiveError
+from steepest.pieces._source import user_line
+
+# Call-like primitives: the function inside is the function; a custom rule beside it is not.
+_CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+    "custom_lin": "jaxpr",
+}
+# Their result depends on the width of the number itself, not only on its value.
+_WIDTH_BOUND = {"bitcast_convert_type", "nextafter", "reduce_precision"}
+_IDENTITIES = {"stop_gradient", "optimization_barrier"}
+
+
+def called_jaxpr(eqn: jex_core.JaxprEqn) -> jex_core.ClosedJaxpr | None:
+    """The program that a call-like equation runs, or None if the equation is no call."""
+    key = _CALLS.get(eqn.primitive.name)
+    if key is None:
+        return None
+    inner = eqn.params[key]
+    return inner if isinstance(inner, jex_core.ClosedJaxpr) else jex_core.ClosedJaxpr(inner, ())
+
+
+def _widen(value: Any) -> Any:
+    """A floating-point array as float64; anything else (integers, booleans, keys) as it is."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        return jnp.asarray(value, jnp.float64) if isinstance(value, float) else value
+    if jnp.issubdtype(dtype, jax.dtypes.extended) or not jnp.issubdtype(dtype, np.floating):
+        return value
+    return jnp.asarray(value, jnp.float64)
+
+
+def _is_float_type(param: Any) -> bool:
+    if not isinstance(param, (np.dtype, type)) or param is float:
+        return False
+    try:
+        return bool(jnp.issubdtype(np.dtype(param), np.floating))
+    except TypeError:
+        return False
+
+
+def _widen_params(params: dict[str, Any]) -> dict[str, Any]:
+    return {k: np.dtype(np.float64) if _is_float_type(v) else v for k, v in params.items()}
+
+
+def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
+    """The outputs of the program on args, computed in float64.
+
+    Call it inside `jax.enable_x64(True)`; it can be jitted, mapped and differentiated there.
+
+    Raises:
+        UnsupportedPrimitiveError: a primitive that carries a program of its own in a way not known
+            here, with the user's line.
+    """
+    return _run(closed.jaxpr, [_widen(c) for c in closed.consts], [_widen(a) for a in args])
+
+
+def _run(jaxpr: jex_core.Jaxpr, consts: list[Any], args: list[Any]) -> list[Any]:
+    env: dict[jex_core.Var, Any] = {}
+
+    def read(atom: Any) -> Any:
+        if isinstance(atom, jex_core.Literal):
+            return _widen(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore
+        return env[atom]
+
+    env.update(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+    for eqn in jaxpr.eqns:
+        outs = _equation(eqn, [read(atom) for atom in eqn.invars])
+        env.update(zip(eqn.outvars, outs, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    name = eqn.primitive.name
+    inner = called_jaxpr(eqn)
+    if inner is not None:
+        return run_in_double(inner, values)
+    if name in _IDENTITIES:
+        return values
+    if name in _CONTROL:
+        return _CONTROL[name](eqn, values)
+    if name in _WIDTH_BOUND:
+        narrow = [
+            jnp.asarray(value, atom.aval.dtype) if _differs(value, atom) else value
+            for value, atom in zip(values, eqn.invars, strict=True)
+        ]
+        return _as_list(eqn, eqn.primitive.bind(*narrow, **eqn.params))
+    if any(True for _ in jex_core.jaxprs_in_params(eqn.params)):
+        raise UnsupportedPrimitiveError(
+            f"no rule to run `{name}` in double precision, at {user_line(eqn)}; "
+            "write that step with jax.numpy or jax.lax operations."
+        )
+    return _as_list(eqn, eqn.primitive.bind(*values, **_widen_params(eqn.params)))
+
+
+def _differs(value: Any, atom: Any) -> bool:
+    return hasattr(value, "dtype") and value.dtype != atom.aval.dtype
+
+
+def _as_list(eqn: jex_core.JaxprEqn, out: Any) -> list[Any]:
+    return [_widen(o) for o in (out if eqn.primitive.multiple_results else [out])]
+
+
+def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    p = eqn.params
+    n_consts, n_carry = p["num_consts"], p["num_carry"]
+    consts, carry, xs = (
+        values[:n_consts],
+        values[n_consts : n_consts + n_carry],
+        values[n_consts + n_carry :],
+    )
+
+    def body(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
+        outs = run_in_double(p["jaxpr"], [*consts, *carry, *x])
+        return outs[:n_carry], outs[n_carry:]
+
+    carry, ys = lax.scan(
+        body, carry, xs, length=p["length"], reverse=p["reverse"], unroll=p["unroll"]
+    )
+    return [*carry, *ys]
+
+
+def _while(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    p = eqn.params
+    n_cond, n_body = p["cond_nconsts"], p["body_nconsts"]
+    cond_consts, body_consts = values[:n_cond], values[n_cond : n_cond + n_body]
+    return lax.while_loop(
+        lambda carry: run_in_double(p["cond_jaxpr"], [*cond_consts, *carry])[0],
+        lambda carry: run_in_double(p["body_jaxpr"], [*body_consts, *carry]),
+        values[n_cond + n_body :],
+    )
+
+
+def _cond(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    index, *operands = values
+    branches = [
+        lambda *ops, branch=branch: run_in_double(branch, list(ops))
+        for branch in eqn.params["branches"]
+    ]
+    return lax.switch(index, branches, *operands)
+
+
+def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    """The solve itself; the matrix-vector products beside it serve derivatives only."""
+    p = eqn.params
+    lengths = p["const_lengths"]
+    first = lengths.matvec + lengths.vecmat
+    consts = values[first : first + lengths.solve]
+    right_sides = values[sum(lengths) :]
+    return run_in_double(p["jaxprs"].solve, [*consts, *right_sides])
+
+
+def _scatter(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    """Bound anew, since the equation carries its combining program in the traced precision."""
+    p = eqn.params
+    scatter = getattr(lax, eqn.primitive.name.replace("-", "_"))
+    out = scatter(
+        *values,
+        dimension_numbers=p["dimension_numbers"],
+        indices_are_sorted=p["indices_are_sorted"],
+        unique_indices=p["unique_indices"],
+        mode=p["mode"],
+    )
+    return [out]
+
+
+_CONTROL = {
+    "scan": _scan,
+    "while": _while,
+    "cond": _cond,
+    "custom_linear_solve": _linear_solve,
+    **dict.fromkeys(
+        ["scatter", "scatter-add", "scatter-sub", "scatter-mul", "scatter-min", "scatter-max"],
+        _scatter,
+    ),
+}

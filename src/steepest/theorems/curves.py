@@ -1,0 +1,35 @@
+"""The data behind a figure: named curves over common axes. Drawing them is `figures`' work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: points (x, y), a label for the legend, and what it stands for.
+
+    `role` decides how it is drawn: "data" a solid line in the next colour, "bound" a dashed dark
+    line, "reference" a thin grey one, "points" markers without a line.
+    """
+
+    x: Float[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    label: str
+    role: Literal["data", "bound", "reference", "points"] = "data"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One panel of a figure."""
+
+    curves: tuple[Curve, ...]
+    xlabel: str
+    ylabel: str
+    title: str = ""
+    xscale: Literal["linear", "log"] = "linear"
+    yscale: Literal["linear", "log"] = "linear"
