@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -37,11 +38,19 @@ def _is_passenger(leaf: Any) -> bool:
 
 @dataclass(frozen=True)
 class Point:
-    """A user's point: its variables as a flat list of arrays, and the way back to the pytree."""
+    """A user's point: its variables as a flat list of arrays, and the way back to the pytree.
+
+    Attributes:
+        leaves: the variables.
+        names: how a person writes each of them.
+        restore: from such a list (each perhaps with leading axes) to the user's pytree.
+        variables: the same with None in place of what is no variable: what a method is handed.
+    """
 
     leaves: tuple[Any, ...]
     names: tuple[str, ...]
     restore: Callable[[Any], PyTree]
+    variables: Callable[[Any], PyTree]
 
     @property
     def dimension(self) -> int:
@@ -75,15 +84,19 @@ def as_point(x: PyTree, *, name: str = "x0", finite: bool = True) -> Point:
             f"{name} holds no real numbers, so there is nothing to differentiate with respect to; "
             "give a float, an array of floats or a pytree with some."
         )
-    passengers = [leaf for _, leaf in paths]
 
-    def restore(leaves: Any) -> PyTree:
+    def among(passengers: list[Any], leaves: Any) -> PyTree:
         filled = list(passengers)
         for place, leaf in zip(places, leaves, strict=True):
             filled[place] = leaf
         return jax.tree.unflatten(treedef, filled)
 
-    return Point(tuple(variables), tuple(names), restore)
+    return Point(
+        tuple(variables),
+        tuple(names),
+        restore=partial(among, [leaf for _, leaf in paths]),
+        variables=partial(among, [None] * len(paths)),
+    )
 
 
 def _as_variable(leaf: Any, where: str, finite: bool) -> Any:

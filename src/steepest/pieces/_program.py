@@ -44,6 +44,28 @@ class Program:
         (value,) = run_in_double(self.closed, list(leaves))
         return value
 
+    def in_double(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function(f, *args)`, jitted in double precision, with NumPy arrays as its results.
+
+        Here f takes the point's variables, leaf by leaf, to the function's value. The arrays that
+        the function closes over go in as arguments, so none is folded into the compiled program.
+        """
+        jaxpr = self.closed.jaxpr
+
+        @jax.jit
+        def run(consts: list[Any], *args: Any) -> Any:
+            def f(leaves: Sequence[Any]) -> Any:
+                (value,) = run_in_double(jex_core.ClosedJaxpr(jaxpr, consts), list(leaves))
+                return value
+
+            return function(f, *args)
+
+        def call(*args: Any) -> Any:
+            with jax.enable_x64(True):
+                return jax.tree.map(np.asarray, run(self.closed.consts, *args))
+
+        return call
+
 
 def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
     """Trace a scalar f at x.

@@ -1,0 +1,66 @@
+"""What a run leaves behind, whatever made it: a method's steps or a flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+
+class Divergence(NamedTuple):
+    """Where a run first left the finite numbers.
+
+    Attributes:
+        step: the first step number at which f or the state is not finite; -1 where none is.
+        leaf: index (in the order of the leaves) of a leaf that is not finite there or, where only f
+            is not, of the leaf with the largest entry; -1 where the run stayed finite.
+    """
+
+    step: Any
+    leaf: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Trajectory:
+    """A run, as a pytree: it can be returned from jit and vmap.
+
+    Attributes:
+        ts: the times that `xs`, `values` and `monitors` belong to; for `descend`, step numbers.
+        xs: the states at `ts`, a leading axis on each leaf; None unless asked for with `saveat`.
+        values: f at `ts`.
+        monitors: name → what that monitor returned, with a leading axis of times.
+        final: the last state.
+        events: what happened on the way (empty for `descend`).
+        stats: counts of work: "gradients", "steps", …, and "compile_seconds" (NaN under jit).
+        divergence: where the run left the finite numbers, if it did.
+    """
+
+    ts: Any
+    xs: PyTree
+    values: Any
+    monitors: dict[str, PyTree]
+    final: PyTree
+    events: tuple[Any, ...]
+    stats: dict[str, Any]
+    divergence: Divergence
+
+    @property
+    def diverged(self) -> Any:
+        """Whether the run left the finite numbers."""
+        return self.divergence.step >= 0
+
+    def __str__(self) -> str:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)):
+            return "Trajectory (being traced)"
+        if np.ndim(self.ts) != 1 or not len(self.ts):
+            return f"Trajectory: a batch of runs, {np.shape(self.values)} values"
+        parts = [f"Trajectory: times {self.ts[0]} to {self.ts[-1]}, {len(self.ts)} saved"]
+        parts.append(f"f from {self.values[0]:.6g} to {self.values[-1]:.6g}")
+        if self.diverged:
+            parts.append(f"not finite from step {int(self.divergence.step)}")
+        parts.append(", ".join(f"{name} {value}" for name, value in self.stats.items()))
+        return "; ".join(parts)
