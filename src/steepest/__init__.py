@@ -4,8 +4,25 @@ What a gradient is at a kink, where the gradient flow goes, what it conserves, h
 provably gets there, and which method wins when each is tuned fairly.
 """
 
-from steepest import methods as methods
+from steepest import methods as methods, theorems as theorems
 from steepest._version import __version__ as __version__
 from steepest.descent import descend as descend
+from steepest.errors import (
+    ArgumentError as ArgumentError,
+    DataError as DataError,
+    MissingExtraError as MissingExtraError,
+    NotLocallyLipschitzError as NotLocallyLipschitzError,
+    NotScalarError as NotScalarError,
+    PlanError as PlanError,
+    SolverError as SolverError,
+    SteepestError as SteepestError,
+    StoreError as StoreError,
+    TooManyPiecesError as TooManyPiecesError,
+    UnsupportedPrimitiveError as UnsupportedPrimitiveError,
+)
 from steepest.laws import balance as balance
 from steepest.losses import mean_loss as mean_loss
+from steepest.theorems.certificate import Certificate as Certificate
+from steepest.theorems.problem import Problem as Problem
+from steepest.theorems.registry import certify as certify
+from steepest.trajectory import Trajectory as Trajectory

@@ -47,8 +47,8 @@ def descend(
             at most 1,000 times spread over the run, without the states.
         states: `False` with `saveat` leaves the states out.
         batches: what step t differentiates on. Either a function (key, t) → batch that JAX can
-            trace, or a pytree of arrays with a leading axis of batches, or a list of batches; step t
-            takes batch t modulo their number.
+            trace, or a pytree of arrays with a leading axis of batches, or a list of batches; step
+            t takes batch t modulo their number.
         key: the random key that a `batches` function receives, folded with t; default
             `jax.random.key(0)`.
 
@@ -99,7 +99,9 @@ def descend(
     traced = is_traced((closed.consts, flat))
     # The arrays that f closes over go in as arguments: none is folded into the program.
     evaluate = jax.jit(
-        lambda consts, flat: jex_core.jaxpr_as_fun(jex_core.ClosedJaxpr(closed.jaxpr, consts))(*flat)
+        lambda consts, flat: jex_core.jaxpr_as_fun(jex_core.ClosedJaxpr(closed.jaxpr, consts))(
+            *flat
+        )
     )
     if traced:
         results, seconds = evaluate(closed.consts, flat), float("nan")
@@ -140,7 +142,9 @@ def _saved_times(saveat: Any, steps: int) -> np.ndarray:
         raise ArgumentError("saveat is traced; it must be known before the run is compiled.")
     times = np.asarray(saveat, dtype=np.float64)
     if times.ndim != 1 or not len(times):
-        raise ArgumentError(f"saveat has shape {times.shape}; it must list one step number or more.")
+        raise ArgumentError(
+            f"saveat has shape {times.shape}; it must list one step number or more."
+        )
     if np.any(times != np.round(times)) or np.any(np.diff(times) <= 0):
         raise ArgumentError("saveat must hold whole step numbers, strictly increasing.")
     if times[0] < 0 or times[-1] > steps:
@@ -173,8 +177,8 @@ class _Loop:
         """(saved, final state, divergence); states hold the variables alone."""
         value = self._value_at(data, key)
         check_scalar(jax.eval_shape(lambda x: value(x, 0), x0), self.f)
-        carry = (0, x0, self._initial_state(x0, value), Divergence(-1, -1))
-        carry = jax.tree.map(jnp.asarray, carry)
+        never = Divergence(jnp.int32(-1), jnp.int32(-1))
+        carry = (jnp.int32(0), x0, self._initial_state(x0, value), never)
 
         # An interval runs from one saved time to the next; what is saved is read at its beginning,
         # where its first step computes f anyway. A first interval that nobody asked for is dropped.
@@ -269,7 +273,7 @@ class _Loop:
             sizes = [jnp.abs(leaf).max(initial=0).astype(jnp.float32) for leaf in leaves]
             largest = jnp.stack(sizes)
             leaf = jnp.where(broken.any(), jnp.argmax(broken), jnp.argmax(largest))
-            return Divergence(jnp.asarray(t, divergence.step.dtype), leaf.astype(jnp.int32))
+            return Divergence(t, leaf.astype(jnp.int32))
 
         return lax.cond(finite | (divergence.step >= 0), lambda: divergence, noted)
 

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, NotScalarError
@@ -29,7 +30,7 @@ def leaf_name(name: str, path: tuple[Any, ...]) -> str:
 
 def is_traced(tree: PyTree) -> bool:
     """Whether some leaf belongs to an outer jit, vmap or grad."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _is_passenger(leaf: Any) -> bool:
@@ -114,7 +115,7 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
             f"{where} is of type {kind}; the variables must be real floats "
             "(split a complex number into its real and imaginary parts)."
         )
-    if finite and not isinstance(leaf, jax.core.Tracer):
+    if finite and not isinstance(leaf, Tracer):
         values = np.asarray(leaf, dtype=np.float64)
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
@@ -156,7 +157,7 @@ def positive(value: Any, name: str, *, zero: bool = False) -> None:
 
     A traced value passes: its sign is not known while tracing.
     """
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" and not jnp.issubdtype(array.dtype, np.floating):

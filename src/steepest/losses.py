@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, DataError, NotScalarError
-from steepest.inputs import leaf_name
+from steepest.inputs import is_traced, leaf_name
 
 
 class MeanLoss:
@@ -58,17 +58,21 @@ def _check_data(X: PyTree, Y: PyTree) -> None:
             if leaf.ndim == 0:
                 raise DataError(f"{where} is a single number; it needs a leading axis of examples.")
             lengths[where] = leaf.shape[0]
-            concrete = not isinstance(leaf, jax.core.Tracer)
+            concrete = not is_traced(leaf)
             if concrete and jnp.issubdtype(leaf.dtype, np.inexact):
                 bad = np.argwhere(~np.isfinite(np.asarray(leaf, np.float64)))
                 if len(bad):
-                    raise DataError(f"{where}{bad[0].tolist()} is not finite; clean the data first.")
+                    raise DataError(
+                        f"{where}{bad[0].tolist()} is not finite; clean the data first."
+                    )
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         listed = ", ".join(f"{where}: {n}" for where, n in lengths.items())
         raise DataError(f"X and Y must hold the same number of examples, at least one ({listed}).")
 
 
-def mean_loss(model: Callable[..., Any], loss: Callable[..., Any], X: PyTree, Y: PyTree) -> MeanLoss:
+def mean_loss(
+    model: Callable[..., Any], loss: Callable[..., Any], X: PyTree, Y: PyTree
+) -> MeanLoss:
     """The mean loss of a model over data, ready for `descend`, `Problem` and the theorems.
 
     Args:

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from steepest.inputs import is_traced
+
 
 class Divergence(NamedTuple):
     """Where a run first left the finite numbers.
@@ -54,7 +56,7 @@ class Trajectory:
         return self.divergence.step >= 0
 
     def __str__(self) -> str:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)):
+        if is_traced(self):
             return "Trajectory (being traced)"
         if np.ndim(self.ts) != 1 or not len(self.ts):
             return f"Trajectory: a batch of runs, {np.shape(self.values)} values"

@@ -80,7 +80,7 @@ def _run(jaxpr: jex_core.Jaxpr, consts: list[Any], args: list[Any]) -> list[Any]
 
     def read(atom: Any) -> Any:
         if isinstance(atom, jex_core.Literal):
-            return _widen(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore
+            return _widen(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore[reportAttributeAccessIssue]
         return env[atom]
 
     env.update(zip(jaxpr.constvars, consts, strict=True))
@@ -102,7 +102,7 @@ def _equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
         return _CONTROL[name](eqn, values)
     if name in _WIDTH_BOUND:
         narrow = [
-            jnp.asarray(value, atom.aval.dtype) if _differs(value, atom) else value
+            jnp.asarray(value, atom.aval.dtype)  # pyright: ignore[reportAttributeAccessIssue]
             for value, atom in zip(values, eqn.invars, strict=True)
         ]
         return _as_list(eqn, eqn.primitive.bind(*narrow, **eqn.params))
@@ -112,10 +112,6 @@ def _equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
             "write that step with jax.numpy or jax.lax operations."
         )
     return _as_list(eqn, eqn.primitive.bind(*values, **_widen_params(eqn.params)))
-
-
-def _differs(value: Any, atom: Any) -> bool:
-    return hasattr(value, "dtype") and value.dtype != atom.aval.dtype
 
 
 def _as_list(eqn: jex_core.JaxprEqn, out: Any) -> list[Any]:

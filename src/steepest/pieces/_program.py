@@ -79,8 +79,8 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
         NotScalarError: f does not return one real number.
     """
     point = as_point(x, name=name)
-    double = any(leaf.dtype == np.float64 for leaf in point.leaves)
-    with jax.enable_x64(bool(double or jax.config.jax_enable_x64)):
+    default = jax.dtypes.canonicalize_dtype(np.float64)
+    with jax.enable_x64(np.float64 in {default, *(leaf.dtype for leaf in point.leaves)}):
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
         closed, out = jax.make_jaxpr(
             lambda variables: f(point.restore(variables)), return_shape=True

@@ -11,7 +11,14 @@ from typing import Any
 from jax._src import source_info_util
 
 
-def user_line(eqn: Any) -> str:
-    """`file.py:12 (function)` for an equation, or "an unknown line"."""
-    summary = source_info_util.summarize(eqn.source_info)
-    return summary if summary else "an unknown line"
+def user_line(*eqns: Any) -> str:
+    """`file.py:12 (function)` for an equation, or "an unknown line".
+
+    An equation inside a library's own jitted function has no line of the user's: name the
+    equations that call it too, from the inside out, and the first known line is given.
+    """
+    for eqn in eqns:
+        summary = source_info_util.summarize(eqn.source_info)
+        if summary and "unknown" not in summary:
+            return summary
+    return "an unknown line"

@@ -1,0 +1,80 @@
+"""The curvature of f at a point: extreme eigenvalues of its Hessian, from products with vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from steepest.pieces import Program
+
+_DENSE = 256
+
+
+class Curvature(NamedTuple):
+    """Extreme eigenvalues of the Hessian at one point.
+
+    Attributes:
+        least, largest: λ_min and λ_max. From Lanczos they are Ritz values: never below the true
+            λ_min, never above the true λ_max.
+        products: Hessian-vector products spent.
+    """
+
+    least: float
+    largest: float
+    products: int
+
+    @property
+    def norm(self) -> float:
+        """max |λ|."""
+        return max(abs(self.least), abs(self.largest))
+
+
+def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
+    """leaves → `Curvature` there: dense for few variables, else Lanczos (ARPACK), matrix-free.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from steepest.pieces import trace
+        >>> program = trace(lambda x: x[0] ** 2 - 3.0 * x[1] ** 2, jnp.ones(2))
+        >>> curvature_of(program)(program.start)[:2]
+        (-6.0, 2.0)
+    """
+    product = program.in_double(_hessian_vector_product)
+    rows = program.in_double(dense_hessian)
+    d = program.point.dimension
+
+    def at(leaves: list[Any]) -> Curvature:
+        if d <= _DENSE:
+            H = rows(leaves)
+            eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
+            return Curvature(float(eigenvalues[0]), float(eigenvalues[-1]), d)
+        spent = 0
+
+        def matvec(v: np.ndarray) -> np.ndarray:
+            nonlocal spent
+            spent += 1
+            return product(leaves, v.reshape(-1))
+
+        operator = LinearOperator((d, d), matvec=matvec, dtype=np.float64)  # pyright: ignore
+        start = np.random.default_rng(0).standard_normal(d)
+        ends = eigsh(operator, k=2, which="BE", v0=start, return_eigenvectors=False)
+        return Curvature(float(np.min(ends)), float(np.max(ends)), spent)
+
+    return at
+
+
+def _hessian_vector_product(f: Any, leaves: list[Any], direction: Any) -> Any:
+    flat, unravel = ravel_pytree(leaves)
+    return jax.jvp(jax.grad(lambda z: f(unravel(z))), (flat,), (direction,))[1]
+
+
+def dense_hessian(f: Any, leaves: list[Any]) -> Any:
+    """The Hessian over the flattened variables, (d, d), a row for each Hessian-vector product."""
+    rows = lambda direction: _hessian_vector_product(f, leaves, direction)
+    return jax.lax.map(rows, jnp.eye(sum(leaf.size for leaf in leaves)), batch_size=64)

@@ -1,0 +1,20 @@
+"""Theorems as functions of a problem: each returns a certificate. One file a theorem.
+
+`list()` names them; `steepest.certify` looks one up by name or by the lecture's id.
+"""
+
+from steepest.theorems import registry as _registry
+from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
+from steepest.theorems.gradient_descent_quadratic import (
+    gradient_descent_quadratic as gradient_descent_quadratic,
+)
+from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradient_flow_limit
+from steepest.theorems.operator_norm import operator_norm as operator_norm
+from steepest.theorems.rescaled_layers import rescaled_layers as rescaled_layers
+from steepest.theorems.small_initialization import small_initialization as small_initialization
+from steepest.theorems.squared_norm_differences import (
+    squared_norm_differences as squared_norm_differences,
+)
+from steepest.theorems.stationary_point import stationary_point as stationary_point
+
+list = _registry.names

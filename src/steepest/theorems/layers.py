@@ -1,0 +1,86 @@
+"""A network's layers: one leaf of the parameters each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.errors import ArgumentError
+from steepest.inputs import as_point
+from steepest.laws import balance
+from steepest.losses import MeanLoss
+from steepest.theorems.certificate import Evidence, Hypothesis
+from steepest.theorems.problem import Problem
+
+_NAME = "predictions are 1-homogeneous in each layer"
+_FACTORS = (1.7, 0.3)
+_EXAMPLES = 16
+
+
+def require_layers(p: Problem) -> None:
+    """Refuse a problem whose x0 is a single leaf."""
+    count = len(p.program.point.leaves)
+    if count < 2:
+        raise ArgumentError(
+            f"x0 has {count} leaf; this theorem compares layers, one leaf of a pytree each."
+        )
+
+
+def layer_norms(leaves: Sequence[Any]) -> Any:
+    """‖W_i‖² for each leaf."""
+    return balance(leaves).squared_norms
+
+
+def homogeneity_of_layers(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
+    """Measured at the given points: by scaling the model's layers, or by ⟨W_i, ∂f/∂W_i⟩."""
+    if isinstance(p.f, MeanLoss):
+        return _by_scaling(p.f, points)
+    return _by_euler(p, points)
+
+
+def _by_scaling(f: MeanLoss, points: Sequence[PyTree]) -> Hypothesis:
+    inputs = jax.tree.map(lambda a: a[:_EXAMPLES], f.X)
+    predict = jax.jit(jax.vmap(f.model, in_axes=(None, 0)))
+    for params in points:
+        point = as_point(params, name="x")
+        leaves = [jnp.asarray(leaf) for leaf in point.leaves]
+        tolerance = 1e3 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in leaves)
+        before = np.asarray(predict(point.restore(leaves), inputs), np.float64)
+        for i in range(len(leaves)):
+            for factor in _FACTORS:
+                scaled = [*leaves[:i], factor * leaves[i], *leaves[i + 1 :]]
+                after = np.asarray(predict(point.restore(scaled), inputs), np.float64)
+                off = float(np.max(np.abs(after - factor * before)))
+                if not off <= tolerance * float(np.max(np.abs(before)) + np.max(np.abs(after))):
+                    where = point.names[i].removeprefix("x")
+                    detail = f"scaling layer {where} by {factor} misses it by {off:.3g}"
+                    return Hypothesis(_NAME, Evidence.VIOLATED, detail)
+    detail = f"each layer scaled by {_FACTORS[0]} and {_FACTORS[1]} at the start and the end"
+    return Hypothesis(_NAME, Evidence.MEASURED, detail)
+
+
+def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
+    """f alone shows only what follows: ⟨W_i, ∂f/∂W_i⟩ is the same for every layer."""
+
+    def products(f: Any, leaves: list[Any]) -> Any:
+        gradient = jax.grad(f)(leaves)
+        dots = [jnp.vdot(w, g) for w, g in zip(leaves, gradient, strict=True)]
+        sizes = [
+            jnp.linalg.norm(w) * jnp.linalg.norm(g) for w, g in zip(leaves, gradient, strict=True)
+        ]
+        return jnp.stack(dots), jnp.stack(sizes)
+
+    evaluate = p.program.in_double(products)
+    for x in points:
+        dots, sizes = evaluate([np.asarray(leaf, np.float64) for leaf in as_point(x).leaves])
+        spread = float(np.max(dots) - np.min(dots))
+        if not spread <= 1e-9 * float(np.max(sizes)):
+            detail = f"⟨W_i, ∂f/∂W_i⟩ differ between layers by {spread:.3g}"
+            return Hypothesis(_NAME, Evidence.VIOLATED, detail)
+    detail = "⟨W_i, ∂f/∂W_i⟩ is the same for every layer at the start and the end"
+    return Hypothesis(_NAME, Evidence.MEASURED, detail)

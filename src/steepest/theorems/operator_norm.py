@@ -1,0 +1,98 @@
+"""The operator norm of a matrix is its largest singular value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from steepest.errors import ArgumentError
+from steepest.inputs import whole_number
+from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.curves import Curve, Curves
+from steepest.theorems.registry import theorem
+from steepest.theorems.rounding import EPS
+
+_STATEMENT = Statement(
+    name="operator_norm",
+    id="X1",
+    left="‖Av‖ over unit vectors v",
+    right="σ_max(A)",
+    latex=r"$\|A\|_2 = \max_{\|v\| = 1} \|Av\|_2 = \sigma_{\max}(A)$, which is "
+    r"$\max_i |\lambda_i(A)|$ for normal $A$ but not in general.",
+    source="Horn, Johnson 2013, Matrix Analysis, Theorem 5.6.6 and Section 5.6",
+)
+
+
+@theorem(_STATEMENT)
+def operator_norm(A: Any, samples: int = 200) -> Certificate:
+    r"""‖Av‖ ≤ σ_max(A)‖v‖, attained; the largest absolute eigenvalue is a bound for normal A only.
+
+    Args:
+        A: a square real matrix, (d, d).
+        samples: how many random unit vectors are tried, besides the one that attains the norm.
+
+    Returns:
+        A certificate over the vectors tried: the right singular vector first. A note compares
+        σ_max with max |λ|.
+
+    Raises:
+        ArgumentError: A is not a square matrix of finite real numbers.
+
+    Reference: Horn, Johnson 2013, Matrix Analysis, Theorem 5.6.6.
+
+    Example:
+        >>> c = operator_norm([[0.0, 1.0], [0.0, 0.0]])
+        >>> c.holds, c.with_bound(0.0).holds      # its eigenvalues are all 0
+        (True, False)
+    """
+    M = np.asarray(A, dtype=np.float64)
+    if M.ndim != 2 or M.shape[0] != M.shape[1] or not M.size or not np.all(np.isfinite(M)):
+        raise ArgumentError(f"A has shape {M.shape}; it must be square, real, finite, not empty.")
+    samples = whole_number(samples, "samples", least=0)
+    d = len(M)
+    _, singular_values, right = np.linalg.svd(M)
+    rng = np.random.default_rng(0)
+    tried = rng.standard_normal((samples, d))
+    tried = np.vstack([right[:1], tried / np.linalg.norm(tried, axis=1, keepdims=True)])
+    measured = np.linalg.norm(tried @ M.T, axis=1)
+    largest = float(singular_values[0])
+    radius = spectral_radius(M)
+    commutator = np.linalg.norm(M @ M.T - M.T @ M)
+    normal = commutator <= 16 * d * EPS * largest**2
+    order = np.arange(samples + 1, dtype=np.float64)
+    attained = measured[0] >= largest * (1 - 16 * d * EPS)
+    return Certificate(
+        statement=_STATEMENT,
+        hypotheses=(
+            Hypothesis(
+                "the bound is attained",
+                Evidence.MEASURED if attained else Evidence.VIOLATED,
+                "by the first right singular vector",
+            ),
+        ),
+        steps=order,
+        measured=measured,
+        bound=np.full(samples + 1, largest),
+        allowance=np.full(samples + 1, 16 * d * EPS * largest),
+        notes=(
+            f"σ_max = {largest:.6g}, max |λ| = {radius:.6g}; A is "
+            f"{'normal' if normal else 'not normal'}",
+        ),
+        figure=(
+            Curves(
+                (
+                    Curve(order, measured, "‖Av‖, unit vectors v", "points"),
+                    Curve(order, np.full(samples + 1, largest), r"$\sigma_{\max}$", "bound"),
+                    Curve(order, np.full(samples + 1, radius), r"$\max |\lambda|$", "reference"),
+                ),
+                xlabel="vector tried",
+                ylabel="‖Av‖",
+            ),
+        ),
+    )
+
+
+def spectral_radius(A: Any) -> float:
+    """The largest absolute eigenvalue of a square matrix."""
+    return float(np.max(np.abs(np.linalg.eigvals(np.asarray(A, dtype=np.float64)))))

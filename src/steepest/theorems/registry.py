@@ -1,0 +1,57 @@
+"""The theorems by name and by the lecture's id."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from steepest.errors import ArgumentError
+from steepest.theorems.certificate import Certificate, Statement
+
+Theorem = TypeVar("Theorem", bound=Callable[..., Certificate])
+
+_BY_NAME: dict[str, tuple[Statement, Callable[..., Certificate]]] = {}
+
+
+def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
+    """Enter a theorem under its statement's name and id."""
+
+    def enter(function: Theorem) -> Theorem:
+        _BY_NAME[statement.name] = (statement, function)
+        return function
+
+    return enter
+
+
+def names() -> list[str]:
+    """The names of all theorems, in the lecture's order of ids."""
+    return sorted(_BY_NAME, key=lambda name: _BY_NAME[name][0].id)
+
+
+def certify(theorem: str, *args: Any, **options: Any) -> Certificate:
+    """Certify a theorem, looked up by name or by the lecture's id, on a problem.
+
+    Args:
+        theorem: such as "descent_lemma" or "D1".
+        args, options: handed to the theorem's function: the `Problem` first.
+
+    Raises:
+        ArgumentError: no such theorem; the message offers the nearest.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import steepest as st
+        >>> p = st.Problem(lambda x: jnp.sum(x**2), jnp.ones(3))
+        >>> st.certify("D1", p, steps=5).holds
+        True
+    """
+    by_id = {statement.id: function for statement, function in _BY_NAME.values()}
+    if theorem in by_id:
+        return by_id[theorem](*args, **options)
+    if theorem in _BY_NAME:
+        return _BY_NAME[theorem][1](*args, **options)
+    known = [*_BY_NAME, *by_id]
+    near = difflib.get_close_matches(str(theorem), known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    raise ArgumentError(f"no theorem is called {theorem!r}; {hint}")

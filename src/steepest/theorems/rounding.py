@@ -1,0 +1,46 @@
+"""How much a computed inequality may be off: the rounding of the numbers in it.
+
+f itself is computed with an error that depends on how its terms cancel, which no bound in terms of
+|f| can know. So the noise is measured where it matters: at four points a few units in the last
+place apart, the third difference of a smooth function vanishes and what is left is rounding (Moré
+and Wild 2011, "Estimating computational noise", SIAM J. Sci. Comput. 33).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+EPS = float(np.finfo(np.float64).eps)
+_SPREAD = 4  # the half-width of the window over which the noise of neighbouring steps is pooled
+_SAFETY = 8.0
+
+
+def third_difference(f: Callable[[Any], Any], leaves: list[Any]) -> Any:
+    """f's third difference over a few units in the last place at x: one sample of its noise."""
+    largest = jnp.stack([jnp.abs(leaf).max(initial=0) for leaf in leaves]).max()
+
+    def ulps(leaf: Any) -> Any:
+        size = jnp.maximum(jnp.abs(leaf), largest / 1024)
+        exponent = jnp.where(size > 0, jnp.ceil(jnp.log2(jnp.where(size > 0, size, 1.0))), -1000.0)
+        return 4 * EPS * jnp.exp2(exponent)
+
+    steps = [ulps(leaf) for leaf in leaves]
+    at = lambda k: f([leaf + k * step for leaf, step in zip(leaves, steps, strict=True)])
+    v = jax.vmap(at)(jnp.arange(4.0))
+    return v[3] - 3 * v[2] + 3 * v[1] - v[0]
+
+
+def noise(differences: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The noise of f at each step, from third differences there and at the neighbouring steps."""
+    # Extended precision for its range: the square of a number of float64 may be none.
+    finite = np.where(np.isfinite(differences), differences, 0.0).astype(np.longdouble)
+    squares = finite**2 / 20  # 1 + 9 + 9 + 1
+    width = min(2 * _SPREAD + 1, len(squares))
+    pooled = np.convolve(squares, np.ones(width, np.longdouble) / width, mode="same")
+    return (_SAFETY * np.sqrt(np.maximum(pooled, squares))).astype(np.float64)

@@ -1,0 +1,233 @@
+"""Gradient descent with η = 1/β on a smooth problem, watched at every step.
+
+The descent lemma and what is summed up from it share this run, and the question of β: read off the
+program where it is a quadratic, given by the user, or measured — estimated at x0 and doubled while
+the run refutes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from steepest.descent import descend
+from steepest.methods import gradient_descent
+from steepest.theorems.certificate import Evidence, Hypothesis
+from steepest.theorems.gradient_steps import gradient_steps
+from steepest.theorems.problem import Problem
+from steepest.theorems.rounding import EPS, noise, third_difference
+from steepest.theorems.vectors import flat, in_words, norm
+from steepest.trajectory import Trajectory
+
+_MOST_DOUBLINGS = 100
+_LIPSCHITZ = "∇f is β-Lipschitz where the run goes"
+
+
+@dataclass(frozen=True)
+class SmoothRun:
+    """A run with η = 1/β; arrays over its steps t = 0 … n (n cut where f left float range).
+
+    Attributes:
+        smoothness: β.
+        hypotheses: about β, with the evidence.
+        values: f(x_t).
+        gradient_norms: ‖∇f(x_t)‖.
+        allowance: rounding in f(x_t) − f(x_{t+1}), one number fewer.
+        trajectory: the run.
+        notes: where it was cut.
+    """
+
+    smoothness: float
+    hypotheses: tuple[Hypothesis, ...]
+    values: Float[np.ndarray, " n+1"]
+    gradient_norms: Float[np.ndarray, " n+1"]
+    allowance: Float[np.ndarray, " n"]
+    trajectory: Trajectory
+    notes: tuple[str, ...] = ()
+
+    @property
+    def guaranteed(self) -> Float[np.ndarray, " n"]:
+        """‖∇f(x_t)‖²/(2β), by which the descent lemma says that f falls at step t."""
+        return self.gradient_norms[:-1] ** 2 / (2 * self.smoothness)
+
+    @property
+    def decrease(self) -> Float[np.ndarray, " n"]:
+        """f(x_t) − f(x_{t+1})."""
+        return self.values[:-1] - self.values[1:]
+
+
+def smooth_run(p: Problem, steps: int) -> SmoothRun:
+    """Run gradient descent with η = 1/β and settle what is known of β."""
+    run = _Runner(p, steps)
+    if p.quadratic is not None:
+        return _proved(p, run)
+    if p.smoothness is not None:
+        return _given(run, p.smoothness)
+    return _measured(p, run)
+
+
+def _proved(p: Problem, run: _Runner) -> SmoothRun:
+    quadratic = p.quadratic
+    assert quadratic is not None
+    true = quadratic.norm
+    read = f"read off the program, a quadratic: max |λ(A)| = {true:.6g}"
+    if p.smoothness is None:
+        # An affine f is β-smooth for every β > 0; one has to be taken.
+        beta = true if true > 0 else 1.0
+        read += "" if true > 0 else ": affine, and β = 1 is taken"
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.PROVED, read, beta)
+    else:
+        beta = float(p.smoothness)
+        enough = beta >= true - quadratic.rounding
+        evidence = Evidence.PROVED if enough else Evidence.VIOLATED
+        hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"β = {beta:.6g} given; {read}", beta)
+    watched = run(beta)
+    return replace(watched, hypotheses=(hypothesis,))
+
+
+def _given(run: _Runner, beta: float) -> SmoothRun:
+    watched = run(float(beta))
+    against = run.refutation(watched)
+    hypothesis = Hypothesis(
+        _LIPSCHITZ,
+        Evidence.VIOLATED if against else Evidence.GIVEN,
+        f"β = {beta:.6g} given" + (f"; {against}" if against else "; the run does not refute it"),
+        float(beta),
+    )
+    return replace(watched, hypotheses=(hypothesis,))
+
+
+def _measured(p: Problem, run: _Runner) -> SmoothRun:
+    beta = run.curvature_at_start
+    if not np.isfinite(beta):
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, "∇²f(x0) is not finite")
+        return replace(run(1.0), hypotheses=(hypothesis,))
+    if beta <= 0:
+        # Flat to second order at x0: any scale serves as a first guess, the run doubles it.
+        beta = max(float(np.linalg.norm(p.gradient(p.program.start))), 1.0)
+    watched, doublings = run(beta), 0
+    against = run.refutation(watched)
+    while against is not None and doublings < _MOST_DOUBLINGS:
+        beta, doublings = 2 * beta, doublings + 1
+        watched = run(beta)
+        against = run.refutation(watched)
+    if against is None:
+        detail = (
+            f"‖∇²f(x0)‖, {f'doubled {doublings} times' if doublings else 'not doubled'}; "
+            f"every step and ‖∇²f‖ at the last point are within β = {beta:.6g}"
+        )
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, beta)
+    else:
+        detail = f"β was doubled {doublings} times to {beta:.3g} and still: {against}"
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, beta)
+    return replace(watched, hypotheses=(hypothesis,))
+
+
+class _Runner:
+    """Compiles the watched run once; β is its argument."""
+
+    def __init__(self, p: Problem, steps: int):
+        self.p = p
+        self.steps = steps
+        self.run = p.program.in_double(self._descend)
+        self.at_step = p.program.in_double(gradient_steps)
+
+    def _descend(self, f: Callable[..., Any], eta: Any, leaves: list[Any]) -> Trajectory:
+        return descend(
+            f,
+            leaves,
+            gradient_descent(eta),
+            self.steps,
+            monitors={"watched": lambda x: _watch(f, x, eta)},
+            saveat=np.arange(self.steps + 1),
+            states=False,
+        )
+
+    @property
+    def curvature_at_start(self) -> float:
+        return self.p.curvature(self.p.program.start).norm
+
+    def __call__(self, beta: float) -> SmoothRun:
+        trajectory = self.run(1 / beta, self.p.program.start)
+        watched = trajectory.monitors.pop("watched")
+        diverged = int(trajectory.divergence.step)
+        end = self.steps if diverged < 0 else max(diverged - 1, 0)
+        note = (
+            (f"f or x left the range of float64 at step {diverged}; compared up to there",)
+            if diverged >= 0
+            else ()
+        )
+        f, g = trajectory.values[: end + 1], watched["gradient_norm"][: end + 1]
+        sigma = noise(watched["third_difference"][: end + 1])
+        sizes = watched["norm"][: end + 1]
+        allowance = (
+            sigma[:-1]
+            + sigma[1:]
+            + 2 * EPS * (np.abs(f[:-1]) + np.abs(f[1:]))
+            + 4 * EPS * g[:-1] * sizes[:-1]
+            + 4 * EPS * g[:-1] ** 2 / beta
+        )
+        self.last = {name: rows[: end + 1] for name, rows in watched.items()}
+        monitors = {"gradient_norm": watched["gradient_norm"]}
+        trajectory = replace(
+            trajectory,
+            monitors=monitors,
+            final=self.p.program.point.restore(trajectory.final),
+        )
+        return SmoothRun(beta, (), f, g, allowance, trajectory, note)
+
+    def refutation(self, run: SmoothRun) -> str | None:
+        """Where the run last made contradicts β, in words; None where it does not."""
+        beta, watched = run.smoothness, self.last
+        if not len(run.decrease):
+            return run.notes[0] if run.notes else None
+        moved, changed = watched["moved"][:-1], watched["gradient_change"][:-1]
+        # Differences far below the run's own size are rounding and refute nothing.
+        visible = moved >= 1e-6 * np.max(watched["norm"])
+        steep = visible & (changed > beta * moved * (1 + 1e-6))
+        if steep.any():
+            t = int(np.argmax(steep))
+            quotient = changed[t] / moved[t]
+            return (
+                f"step {t} changes ∇f by {quotient:.6g} times its length, at {self._point(run, t)}"
+            )
+        rises = run.guaranteed > run.decrease + run.allowance
+        if rises.any():
+            t = int(np.argmax(rises))
+            return (
+                f"step {t} lowers f by {run.decrease[t]:.6g}, less than "
+                f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
+            )
+        for where, leaves in (
+            ("x0", self.p.program.start),
+            ("the last point", self._last_point(run)),
+        ):
+            curvature = self.p.curvature(leaves).norm
+            if curvature > beta * (1 + 1e-6):
+                return f"‖∇²f‖ = {curvature:.6g} at {where}"
+        return None
+
+    def _last_point(self, run: SmoothRun) -> list[np.ndarray]:
+        return self.at_step(1 / run.smoothness, len(run.decrease), self.p.program.start)
+
+    def _point(self, run: SmoothRun, t: int) -> str:
+        return in_words(flat(self.at_step(1 / run.smoothness, t, self.p.program.start)))
+
+
+def _watch(f: Callable[..., Any], x: list[Any], eta: Any) -> dict[str, Any]:
+    """What the theorems ask about the step from x: sizes, the change of ∇f, the noise of f."""
+    gradient = jax.grad(f)(x)
+    step = [eta * g for g in gradient]
+    after = jax.grad(f)([a - s for a, s in zip(x, step, strict=True)])
+    return {
+        "gradient_norm": norm(gradient),
+        "norm": norm(x),
+        "moved": norm(step),
+        "gradient_change": norm([b - a for a, b in zip(gradient, after, strict=True)]),
+        "third_difference": third_difference(f, x),
+    }

@@ -1,0 +1,104 @@
+"""Gradient descent finds approximate stationary points of smooth functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.inputs import whole_number
+from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.curves import Curve, Curves
+from steepest.theorems.problem import Problem, exceeds
+from steepest.theorems.registry import theorem
+from steepest.theorems.smooth_run import SmoothRun, smooth_run
+
+_STATEMENT = Statement(
+    name="stationary_point",
+    id="D2",
+    left="min_{t<T} ‖∇f(x_t)‖",
+    right="√(2β(f(x_0) − min f)/T)",
+    latex=r"If $\|\nabla^2 f\|_2 \le \beta$ and $\eta = 1/\beta$, then for every $T \ge 1$ "
+    r"$$\min_{t<T} \|\nabla f(x_t)\|_2 \;\le\; \sqrt{\frac{2\beta\,(f(x_0) - \min f)}{T}},$$ "
+    r"so $T = 2\beta\,(f(x_0) - \min f)/\varepsilon^2$ steps reach $\|\nabla f\| \le \varepsilon$.",
+    source="Nesterov 2018, Lectures on Convex Optimization, Section 1.2.3",
+)
+
+
+@theorem(_STATEMENT)
+def stationary_point(p: Problem, steps: int = 200) -> Certificate:
+    r"""Some gradient among the first T is of norm √(2β(f(x₀) − min f)/T) at most.
+
+    Problem: minimise f with ‖∇²f‖ ≤ β. Method: gradient descent, η = 1/β.
+    Guarantee: $\min_{t<T}\|\nabla f(x_t)\| \le \sqrt{2\beta(f(x_0) - \min f)/T}$ for every T, with
+    the T gradients at $x_0 \dots x_{T-1}$.
+
+    Hypotheses: as for the descent lemma, and a minimum: *proved* where the program is a quadratic
+    bounded below, *given* by the problem and not undercut by the run, else f(x_T) takes its place,
+    which makes the statement stronger (the sum of the decreases telescopes to f(x₀) − f(x_T)).
+
+    Args:
+        p: the problem; `minimum` may be any lower bound of f.
+        steps: the largest T.
+
+    Returns:
+        A certificate over T = 1 … steps.
+
+    Reference: Nesterov 2018, Lectures on Convex Optimization, Section 1.2.3.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import steepest as st
+        >>> p = st.Problem(lambda x: jnp.sum(jnp.cos(x)), jnp.ones(2), smoothness=1.0, minimum=-2.0)
+        >>> st.theorems.stationary_point(p, steps=50).holds
+        True
+    """
+    run = smooth_run(p, whole_number(steps, "steps"))
+    count = len(run.decrease)
+    T = np.arange(1, count + 1, dtype=np.float64)
+    floor, hypothesis = _floor(p, run)
+    gap = np.maximum(run.values[0] - floor, 0.0)
+    bound = np.sqrt(2 * run.smoothness * gap / T)
+    # The allowances of the T inequalities that are summed, carried through the root.
+    loosened = np.sqrt(2 * run.smoothness * (gap + np.cumsum(run.allowance)) / T)
+    least = np.minimum.accumulate(run.gradient_norms[:count])
+    return Certificate(
+        statement=_STATEMENT,
+        hypotheses=(*run.hypotheses, hypothesis),
+        steps=T,
+        measured=least,
+        bound=bound,
+        allowance=loosened - bound,
+        trajectory=run.trajectory,
+        notes=run.notes,
+        figure=(
+            Curves(
+                (
+                    Curve(T, least, "least gradient norm so far"),
+                    Curve(T, bound, "√(2β(f(x₀) − min f)/T)", "bound"),
+                ),
+                xlabel="T",
+                ylabel="‖∇f‖",
+                xscale="log",
+                yscale="log",
+            ),
+        ),
+    )
+
+
+def _floor(p: Problem, run: SmoothRun) -> tuple[np.ndarray | float, Hypothesis]:
+    """What stands for min f at each T, and why."""
+    name = "f is bounded below by the minimum"
+    lowest = float(np.min(run.values))
+    if p.minimum is not None:
+        value = float(p.minimum)
+        if exceeds(value, lowest):
+            t = int(np.argmin(run.values))
+            detail = f"{value:.6g} given, but f(x_{t}) = {lowest:.6g}"
+            return value, Hypothesis(name, Evidence.VIOLATED, detail, value)
+        return min(value, lowest), Hypothesis(name, Evidence.GIVEN, f"{value:.6g} given", value)
+    x = p.quadratic.minimizer() if p.quadratic is not None else None
+    if x is not None:
+        value = min(p.value_at(x), lowest)
+        detail = f"read off the program, a quadratic: min f = {value:.6g}"
+        return value, Hypothesis(name, Evidence.PROVED, detail, value)
+    detail = "none given: f(x_T) in its place, which is stronger"
+    return run.values[1:], Hypothesis("T gradients telescope to f(x_T)", Evidence.MEASURED, detail)

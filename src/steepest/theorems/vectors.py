@@ -1,0 +1,38 @@
+"""A point as one vector in float64, leaf by leaf, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+
+def flat(leaves: Sequence[Any]) -> Float[np.ndarray, " d"]:
+    """The variables as one vector in float64, leaf by leaf."""
+    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves])
+
+
+def split(vector: Float[np.ndarray, " d"], like: Sequence[Any]) -> list[np.ndarray]:
+    """A flat vector as leaves of the shapes of `like`."""
+    sizes = np.cumsum([np.size(leaf) for leaf in like])[:-1]
+    return [
+        part.reshape(np.shape(leaf))
+        for part, leaf in zip(np.split(vector, sizes), like, strict=True)
+    ]
+
+
+def norm(leaves: Sequence[Any]) -> Any:
+    """The Euclidean norm over all leaves, scaled so that it neither overflows nor underflows."""
+    z = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+    largest = jnp.abs(z).max()
+    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1.0)
+    return scale * jnp.sqrt(jnp.sum((z / scale) ** 2))
+
+
+def in_words(vector: Float[np.ndarray, " d"]) -> str:
+    """The first few coordinates, for a message."""
+    head = ", ".join(f"{value:.6g}" for value in vector[:4])
+    return f"x = ({head}{', …' if len(vector) > 4 else ''})"
