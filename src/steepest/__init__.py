@@ -4,6 +4,8 @@ What a gradient is at a kink, where the gradient flow goes, what it conserves, h
 provably gets there, and which method wins when each is tuned fairly.
 """
 
+from typing import Any as _Any
+
 from steepest import methods as methods, theorems as theorems
 from steepest._version import __version__ as __version__
 from steepest.descent import descend as descend
@@ -26,3 +28,25 @@ from steepest.theorems.certificate import Certificate as Certificate
 from steepest.theorems.problem import Problem as Problem
 from steepest.theorems.registry import certify as certify
 from steepest.trajectory import Trajectory as Trajectory
+
+
+def plot(obj: _Any, ax: _Any = None) -> _Any:
+    """Draw a certificate, curves, or anything else that `steepest.figures` knows.
+
+    See `steepest.figures.plot`; the drawing packages are imported on the first call.
+
+    Args:
+        obj: what to draw.
+        ax: a Matplotlib axis (or a sequence of them, for several panels) to draw on; by default a
+            new figure.
+
+    Returns:
+        The axis, or the array of axes where there are several panels.
+
+    Raises:
+        MissingExtraError: Matplotlib is not installed.
+        ArgumentError: nothing is known of how to draw obj.
+    """
+    from steepest.figures import plot as draw
+
+    return draw(obj, ax)

@@ -136,8 +136,8 @@ def _as_method(method: Any) -> optax.GradientTransformationExtraArgs:
 
 def _saved_times(saveat: Any, steps: int) -> np.ndarray:
     if saveat is None:
-        count = min(steps + 1, _MOST_SAVED)
-        return np.unique(np.round(np.linspace(0, steps, count)).astype(int))
+        stride = max(1, -(-steps // (_MOST_SAVED - 1)))
+        return np.unique(np.append(np.arange(0, steps, stride), steps))
     if is_traced(saveat):
         raise ArgumentError("saveat is traced; it must be known before the run is compiled.")
     times = np.asarray(saveat, dtype=np.float64)
@@ -197,10 +197,9 @@ class _Loop:
         t, x, _, divergence = carry
         if ends_saved:
             last = self._save(x, value(x, t))
-            divergence = self._watch(divergence, t, x, last["values"])
+            divergence = self._watch(divergence, t, x, jnp.isfinite(last["values"]))
             saved.append(jax.tree.map(lambda a: jnp.asarray(a)[None], last))
-        else:
-            divergence = self._watch(divergence, t, x, jnp.zeros(()))
+        divergence = self._watch(divergence, t, x, _all_finite(x))
         return jax.tree.map(lambda *a: jnp.concatenate(a), *saved), x, divergence
 
     def _whole(self, x: PyTree) -> PyTree:
@@ -232,19 +231,25 @@ class _Loop:
         return v, optax.apply_updates(x, updates), state
 
     def _interval(self, carry: Any, value: Callable[..., Any], length: Any) -> tuple[Any, PyTree]:
-        """`length` ≥ 1 steps; what is saved at their beginning."""
-        beginning = carry[1]
+        """`length` ≥ 1 steps; what is saved at their beginning.
+
+        Every step watches the number f, which costs nothing; the state, all of it, is looked
+        through at the beginning of the interval only.
+        """
+        t, beginning, state, divergence = carry
+        divergence = self._watch(divergence, t, beginning, _all_finite(beginning))
 
         def one(carry: Any) -> tuple[Any, Any]:
             t, x, state, divergence = carry
             v, moved, state = self._step(t, x, state, value)
-            return (t + 1, moved, state, self._watch(divergence, t, x, v)), v
+            return (t + 1, moved, state, self._watch(divergence, t, x, jnp.isfinite(v))), v
 
         def body(i: Any, both: Any) -> Any:
             carry, first = both
             carry, v = one(carry)
             return carry, jnp.where(i == 0, v, first)
 
+        carry = (t, beginning, state, divergence)
         if isinstance(length, int) and length == 1:
             carry, v = one(carry)
         else:
@@ -263,19 +268,21 @@ class _Loop:
         }
         return saved | ({"xs": x} if self.keep_states else {})
 
-    def _watch(self, divergence: Divergence, t: Any, x: PyTree, v: Any) -> Divergence:
-        """Note the first step at which f or the state is not finite."""
+    def _watch(self, divergence: Divergence, t: Any, x: PyTree, finite: Any) -> Divergence:
+        """Note the first step at which something is not finite, and the leaf to blame."""
         leaves = jax.tree.leaves(x)
-        finite = jnp.stack([jnp.isfinite(v), *(jnp.isfinite(leaf).all() for leaf in leaves)]).all()
 
         def noted() -> Divergence:
             broken = jnp.stack([~jnp.isfinite(leaf).all() for leaf in leaves])
             sizes = [jnp.abs(leaf).max(initial=0).astype(jnp.float32) for leaf in leaves]
-            largest = jnp.stack(sizes)
-            leaf = jnp.where(broken.any(), jnp.argmax(broken), jnp.argmax(largest))
+            leaf = jnp.where(broken.any(), jnp.argmax(broken), jnp.argmax(jnp.stack(sizes)))
             return Divergence(t, leaf.astype(jnp.int32))
 
         return lax.cond(finite | (divergence.step >= 0), lambda: divergence, noted)
+
+
+def _all_finite(x: PyTree) -> Any:
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(x)]).all()
 
 
 def _refuse_divergence(trajectory: Trajectory, point: Point, f: Callable[..., Any]) -> None:

@@ -16,7 +16,8 @@ class Divergence(NamedTuple):
     """Where a run first left the finite numbers.
 
     Attributes:
-        step: the first step number at which f or the state is not finite; -1 where none is.
+        step: the first step number at which f is not finite, or the first saved one at which the
+            state is not; -1 where none is.
         leaf: index (in the order of the leaves) of a leaf that is not finite there or, where only f
             is not, of the leaf with the largest entry; -1 where the run stayed finite.
     """

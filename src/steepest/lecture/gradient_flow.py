@@ -15,9 +15,9 @@ _HEADING = "Gradient flow and gradient inclusion"
     "C2",
     title="At a fixed time, gradient descent is within O(η) of gradient flow",
     statement=r"Gradient flow $\dot x = -\nabla f(x)$ is the limit $\eta \to 0$ of gradient "
-    r"descent: on a random quadratic, whose flow is known in closed form, the error at time $T$ stays "
-    r"under $\frac{\eta T}{2}\max_\lambda \lambda^2 e^{-\lambda(T-\eta)}\|x_0 - x^\star\|$ and its "
-    r"measured order in $\eta$ is one.",
+    r"descent: on a random quadratic, whose flow is known in closed form, the error at time $T$ "
+    r"stays under $\frac{\eta T}{2}\max_\lambda \lambda^2 e^{-\lambda(T-\eta)}\|x_0 - "
+    r"x^\star\|$ and its measured order in $\eta$ is one.",
     heading=_HEADING,
     source="Hairer, Nørsett, Wanner 1993, Section II.3 (Euler's method)",
 )
@@ -30,9 +30,9 @@ def c2(setting: Setting) -> Certificate:
     "C5",
     title="W₃ → 10W₃, W₂ → W₂/10: same f, but ∂f/∂W₂ grows tenfold",
     statement=r"Rescaling $W_3 \to 10\,W_3$, $W_2 \to W_2/10$ leaves the predictions of a ReLU "
-    r"network unchanged, multiplies $\partial f/\partial W_2$ by ten and divides "
-    r"$\partial f/\partial W_3$ by ten. The two networks are one function and train differently: "
-    r"norms matter.",
+    r"network unchanged, multiplies $\partial f/\partial W_2$ by ten and divides $\partial "
+    r"f/\partial W_3$ by ten. The two networks are one function and train differently: norms "
+    r"matter.",
     heading=_HEADING,
     source="Du, Hu, Lee 2018, Section 1 (after Neyshabur, Salakhutdinov, Srebro 2015)",
 )

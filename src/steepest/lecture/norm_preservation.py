@@ -19,10 +19,10 @@ _LEARNING_RATE = 0.05
     "C1",
     title="A gradient step changes ‖W_i‖² − ‖W_j‖² by exactly η²(‖g_i‖² − ‖g_j‖²)",
     statement=r"Train $f(x; W_1, W_2, W_3) = W_3\,\sigma(W_2\,\sigma(W_1 x))$ on the digits by "
-    r"gradient descent on the quadratic loss, from a balanced and from an unbalanced start. Each "
-    r"step changes $\|W_i\|_F^2 - \|W_j\|_F^2$ by $\eta^2(\|g_i\|_F^2 - \|g_j\|_F^2)$ and by "
-    r"nothing else, so under small steps the differences stay nearly constant; from a balanced start the "
-    r"ratios of the squared norms stay near one while the norms grow.",
+    r"gradient descent on the quadratic loss, from a balanced and from an unbalanced start. "
+    r"Each step changes $\|W_i\|_F^2 - \|W_j\|_F^2$ by $\eta^2(\|g_i\|_F^2 - \|g_j\|_F^2)$ and "
+    r"by nothing else, so under small steps the differences stay nearly constant; from a "
+    r"balanced start the ratios of the squared norms stay near one while the norms grow.",
     heading="Norm Preservation",
     source="Du, Hu, Lee 2018, Corollary 2.1 and Figure 1",
 )

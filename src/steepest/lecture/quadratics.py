@@ -20,10 +20,10 @@ _SOURCE = "Nesterov 2018, Lectures on Convex Optimization, Section 1.2.3"
 @claim(
     "D3",
     title="On a quadratic, η ≤ 1/λ_max gives ‖x_t‖ ≤ (1 − ηλ_min)^t ‖x₀‖",
-    statement=r"For $f(x) = \frac12 x^\top A x$, $A \succ 0$ (here about its minimiser), gradient "
-    r"descent with $\eta \le 1/\lambda_{\max}$ has "
-    r"$\|x_t\| \le (1 - \eta\lambda_{\min})^t\|x_0\|$, so $\kappa\log(1/\varepsilon)$ steps reach $\varepsilon$. The eigenvalues are read off the "
-    r"program.",
+    statement=r"For $f(x) = \frac12 x^\top A x$, $A \succ 0$ (here about its minimiser), "
+    r"gradient descent with $\eta \le 1/\lambda_{\max}$ has $\|x_t\| \le (1 - "
+    r"\eta\lambda_{\min})^t\|x_0\|$, so $\kappa\log(1/\varepsilon)$ steps reach $\varepsilon$. "
+    r"The eigenvalues are read off the program.",
     heading=_HEADING,
     source=_SOURCE,
 )
@@ -35,9 +35,9 @@ def d3(setting: Setting) -> Certificate:
 @claim(
     "X2",
     title="D3 contracts by 1 − ηλ_min, not by 1 − ηλ_max",
-    statement=r"The slide's derivation bounds $\|I - \eta A\|$ by $1 - \eta\lambda_{\max}$. With "
-    r"$\eta = 1/\lambda_{\max}$ that would put every run at the minimiser after one step, which "
-    r"the run refutes; $1 - \eta\lambda_{\min}$ holds.",
+    statement=r"The slide's derivation bounds $\|I - \eta A\|$ by $1 - \eta\lambda_{\max}$. "
+    r"With $\eta = 1/\lambda_{\max}$ that would put every run at the minimiser after one step, "
+    r"which the run refutes; $1 - \eta\lambda_{\min}$ holds.",
     heading=_HEADING,
     source=_SOURCE,
 )

@@ -79,8 +79,8 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
         NotScalarError: f does not return one real number.
     """
     point = as_point(x, name=name)
-    default = jax.dtypes.canonicalize_dtype(np.float64)
-    with jax.enable_x64(np.float64 in {default, *(leaf.dtype for leaf in point.leaves)}):
+    dtypes = [jax.dtypes.canonicalize_dtype(np.float64), *(leaf.dtype for leaf in point.leaves)]
+    with jax.enable_x64(any(dtype == np.float64 for dtype in dtypes)):
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
         closed, out = jax.make_jaxpr(
             lambda variables: f(point.restore(variables)), return_shape=True

@@ -19,6 +19,6 @@ def user_line(*eqns: Any) -> str:
     """
     for eqn in eqns:
         summary = source_info_util.summarize(eqn.source_info)
-        if summary and "unknown" not in summary:
+        if summary not in ("", "unknown"):
             return summary
     return "an unknown line"

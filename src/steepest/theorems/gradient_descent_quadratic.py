@@ -231,7 +231,10 @@ def _minimizer(p: Problem, model: _Model) -> tuple[Float[np.ndarray, " d"], list
     x = flat(p.program.start)
     if model.least > 0:
         for _ in range(4):  # Newton's step is exact here; the repeats polish the last digits
-            x = x - np.linalg.solve(model.hessian, p.gradient(split(x, p.program.start)))
+            gradient = p.gradient(split(x, p.program.start))
+            if not np.all(np.isfinite(gradient)):  # a norm, squared, at its own zero
+                break
+            x = x - np.linalg.solve(model.hessian, gradient)
     if p.minimizer is None:
         return x, []
     stated = flat(as_point(p.minimizer, name="minimizer").leaves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -131,9 +132,7 @@ def _center(p: Problem) -> tuple[np.ndarray | None, Quadratic | None, Hypothesis
     return center, q, Hypothesis(name, Evidence.PROVED, detail)
 
 
-def _counts(
-    given: Sequence[int] | None, eigenvalues: np.ndarray, weights: np.ndarray, time: float
-) -> np.ndarray:
+def _counts(given: Any, eigenvalues: np.ndarray, weights: np.ndarray, time: float) -> np.ndarray:
     """Step counts; by default six, each twice the last, where the error is already of order one.
 
     Mode λ's error is 1 − e^{−λ²ηT/2} of its size: of first order once n ≫ (λT)²/2, for the mode

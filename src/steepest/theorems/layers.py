@@ -37,10 +37,19 @@ def layer_norms(leaves: Sequence[Any]) -> Any:
 
 
 def homogeneity_of_layers(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
-    """Measured at the given points: by scaling the model's layers, or by ⟨W_i, ∂f/∂W_i⟩."""
+    """Measured at the given points: by scaling the model's layers, or by ⟨W_i, ∂f/∂W_i⟩.
+
+    Of a run that left the finite numbers the end says nothing and is passed over.
+    """
+    points = [x for x in points if all(np.isfinite(leaf).all() for leaf in as_variables(x))]
     if isinstance(p.f, MeanLoss):
         return _by_scaling(p.f, points)
     return _by_euler(p, points)
+
+
+def as_variables(x: PyTree) -> tuple[Any, ...]:
+    """The layers of a state, finite or not."""
+    return as_point(x, name="x", finite=False).leaves
 
 
 def _by_scaling(f: MeanLoss, points: Sequence[PyTree]) -> Hypothesis:
@@ -77,7 +86,7 @@ def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
 
     evaluate = p.program.in_double(products)
     for x in points:
-        dots, sizes = evaluate([np.asarray(leaf, np.float64) for leaf in as_point(x).leaves])
+        dots, sizes = evaluate([np.asarray(leaf, np.float64) for leaf in as_variables(x)])
         spread = float(np.max(dots) - np.min(dots))
         if not spread <= 1e-9 * float(np.max(sizes)):
             detail = f"⟨W_i, ∂f/∂W_i⟩ differ between layers by {spread:.3g}"

@@ -25,8 +25,13 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
 
 
 def names() -> list[str]:
-    """The names of all theorems, in the lecture's order of ids."""
-    return sorted(_BY_NAME, key=lambda name: _BY_NAME[name][0].id)
+    """The names of all theorems, in the order of their ids."""
+
+    def order(name: str) -> tuple[str, int]:
+        id = _BY_NAME[name][0].id
+        return id[0], int(id[1:])
+
+    return sorted(_BY_NAME, key=order)
 
 
 def certify(theorem: str, *args: Any, **options: Any) -> Certificate:

@@ -44,19 +44,19 @@ class SmoothRun:
 
     smoothness: float
     hypotheses: tuple[Hypothesis, ...]
-    values: Float[np.ndarray, " n+1"]
-    gradient_norms: Float[np.ndarray, " n+1"]
-    allowance: Float[np.ndarray, " n"]
+    values: Float[np.ndarray, " points"]
+    gradient_norms: Float[np.ndarray, " points"]
+    allowance: Float[np.ndarray, " steps"]
     trajectory: Trajectory
     notes: tuple[str, ...] = ()
 
     @property
-    def guaranteed(self) -> Float[np.ndarray, " n"]:
+    def guaranteed(self) -> Float[np.ndarray, " steps"]:
         """‖∇f(x_t)‖²/(2β), by which the descent lemma says that f falls at step t."""
         return self.gradient_norms[:-1] ** 2 / (2 * self.smoothness)
 
     @property
-    def decrease(self) -> Float[np.ndarray, " n"]:
+    def decrease(self) -> Float[np.ndarray, " steps"]:
         """f(x_t) − f(x_{t+1})."""
         return self.values[:-1] - self.values[1:]
 

@@ -1,0 +1,3 @@
+"""The command line: `steepest`."""
+
+from steepest.cli.app import app as app, main as main

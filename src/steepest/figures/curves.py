@@ -1,0 +1,60 @@
+"""One panel: named curves over common axes."""
+
+from __future__ import annotations
+
+import re
+
+from steepest.figures.backend import Axes
+from steepest.figures.labels import label
+from steepest.figures.scales import set_scale
+from steepest.figures.style import PALETTE, ROLES, styled
+from steepest.theorems.curves import Curves
+
+# Beyond this many, markers are stored as pixels inside the vector formats, which would else weigh
+# megabytes and take seconds to show.
+_MANY_MARKERS = 3_000
+_COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
+
+
+def draw_curves(curves: Curves, ax: Axes) -> None:
+    """Draw one panel on `ax`: lines, labels, scales, and a legend below the axes."""
+    with styled():
+        # The palette is given to these axes, which the caller may have made under another style.
+        ax.set_prop_cycle(color=PALETTE)
+        for curve in curves.curves:
+            options = dict(ROLES[curve.role])
+            if curve.role == "points" and len(curve.x) > _MANY_MARKERS:
+                options["rasterized"] = True
+            if len(curve.x) == 1:  # a line through one point is invisible
+                options |= {"marker": "o", "markersize": 6}
+            ax.plot(curve.x, curve.y, label=label(curve.label) or "_nolegend_", **options)
+        set_scale(ax, "x", curves.xscale, [curve.x for curve in curves.curves])
+        set_scale(ax, "y", curves.yscale, [curve.y for curve in curves.curves])
+        ax.set_xlabel(label(curves.xlabel))
+        ax.set_ylabel(label(curves.ylabel))
+        if curves.title:
+            ax.set_title(label(curves.title))
+        _legend(curves, ax)
+
+
+def _width(text: str) -> int:
+    """About how many characters wide a label is drawn: a LaTeX command is one, braces are none."""
+    return len(re.sub(r"[{}$^_]", "", _COMMAND.sub("x", text)))
+
+
+def _legend(curves: Curves, ax: Axes) -> None:
+    """A legend below the axes, where it can cover no data; none for a curve that needs no name."""
+    labels = [curve.label for curve in curves.curves if curve.label]
+    if not labels or labels == [curves.ylabel]:
+        return
+    widest = max(map(_width, labels))
+    columns = max(1, min(len(labels), 3, 62 // (widest + 5)))
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        borderaxespad=3.7,  # in font sizes: clears the ticks and the axis label
+        ncols=columns,
+        frameon=False,
+        columnspacing=1.4,
+        handlelength=1.9,
+    )

@@ -1,0 +1,34 @@
+"""Linear and logarithmic axes, with ticks that a person would write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from steepest.figures.backend import Axes
+
+
+def set_scale(
+    ax: Axes, which: Literal["x", "y"], scale: Literal["linear", "log"], data: Sequence[np.ndarray]
+) -> None:
+    """Set one axis's scale for these data, as far as they allow it.
+
+    A logarithmic axis stays linear where no value is positive, since it has no limits then, and
+    where all lie within a factor of two, since the two are the same to the eye and powers of ten
+    name no value there.
+    """
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    values = np.concatenate([np.ravel(each) for each in data]) if data else np.zeros(0)
+    values = values[np.isfinite(values)]
+    positive = values[values > 0]
+    span = positive.max() / positive.min() if len(positive) else 1.0
+    if scale == "log" and span > 2.0:
+        ax.set(**{f"{which}scale": "log"})
+        if span < 10.0:
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    elif len(values) and np.all(values == np.round(values)):
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))

@@ -1,0 +1,20 @@
+"""Random problems with known constants, for the theorems."""
+
+import numpy as np
+from hypothesis import strategies as st_
+
+import steepest as st
+
+SEEDS = st_.integers(0, 2**16)
+
+
+def quadratic(seed, d=4, condition=30.0, scale=1.0, shift=1.0):
+    """(problem, A, minimiser): ½(x − c)ᵀA(x − c) written as ½xᵀAx − bᵀx."""
+    rng = np.random.default_rng(seed)
+    Q, _ = np.linalg.qr(rng.standard_normal((d, d)))
+    A = scale * (Q * np.geomspace(1, condition, d)) @ Q.T
+    A = (A + A.T) / 2
+    c = shift * rng.standard_normal(d)
+    b = A @ c
+    f = lambda x: 0.5 * x @ A @ x - b @ x
+    return st.Problem(f, c + rng.standard_normal(d)), A, c

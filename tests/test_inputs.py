@@ -1,0 +1,79 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from steepest.errors import ArgumentError, NotScalarError
+from steepest.inputs import as_point, positive, require_scalar, whole_number
+
+
+@pytest.mark.parametrize(
+    ("point", "says"),
+    [
+        (float("nan"), "x0 is nan"),
+        (1, "x0 is an integer"),
+        (True, "x0 is an integer"),
+        (jnp.array([1, 2]), "x0 is an integer"),
+        ({}, "no real numbers"),
+        ([], "no real numbers"),
+        (np.zeros((0, 3)), "no real numbers"),
+        (None, "no real numbers"),
+        (1j, "complex"),
+        ({"w": [1.0, np.array([1.0, np.inf])]}, "x0['w'][1][1] is inf"),
+        ({"w": jnp.ones(2), "steps": 3}, "x0['steps'] is an integer"),
+    ],
+)
+def test_what_is_no_point_is_refused_and_named(point, says):
+    with pytest.raises(ArgumentError) as error:
+        as_point(point)
+    assert says in str(error.value)
+
+
+def test_passengers_ride_along():
+    model = eqx.nn.MLP(2, 1, 4, 1, key=jax.random.key(0))
+    point = as_point(model)
+    assert all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in point.leaves)
+    restored = point.restore([2 * leaf for leaf in point.leaves])
+    assert restored.activation is model.activation
+    assert jnp.array_equal(restored.layers[0].weight, 2 * model.layers[0].weight)
+    assert point.variables(point.leaves).activation is None
+
+
+def test_numpy_float64_keeps_its_digits():
+    (leaf,) = as_point(np.array([0.1])).leaves
+    assert leaf.dtype == np.float64
+    assert leaf[0] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (lambda x: x, "shape (3,)"),
+        (lambda x: (x.sum(), x.sum()), "2 leaves"),
+        (lambda x: jnp.argmax(x), "int32"),
+        (lambda x: x.sum().astype(complex), "complex"),
+    ],
+)
+def test_what_is_not_scalar_is_refused(f, says):
+    with pytest.raises(NotScalarError, match="returns") as error:
+        require_scalar(f, jnp.ones(3))
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "a", None, 1j])
+def test_positive_refuses(value):
+    with pytest.raises(ArgumentError, match="beta"):
+        positive(value, "beta")
+
+
+def test_positive_lets_good_and_traced_numbers_pass():
+    positive(1e-300, "beta")
+    positive(0.0, "mu", zero=True)
+    jax.jit(lambda b: positive(b, "beta"))(-1.0)
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.0, True, "5"])
+def test_whole_number_refuses(value):
+    with pytest.raises(ArgumentError, match="steps"):
+        whole_number(value, "steps")
