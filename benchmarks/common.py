@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 def paired(ours: Callable[[], object], peer: Callable[[], object], rounds: int = 7) -> list[tuple]:
     """(seconds of ours, seconds of peer), round by round, in turn: a drift hits both alike."""
-    ours(), peer()  # compiled and warm
+    for run in (ours, peer):  # compiled and warm
+        run()
     pairs = []
     for _ in range(rounds):
         pair = []

@@ -115,3 +115,20 @@ def test_pytrees_come_back_as_pytrees():
     c = st.theorems.descent_lemma(p, steps=5)
     assert set(c.trajectory.final) == {"a", "b"}
     assert c.trajectory.values.shape == (6,)
+
+
+def test_a_smooth_function_written_with_ties_at_the_start():
+    """softplus at 0 is max + log1p(exp(−|·|)): a tie and a kink that cancel."""
+    f, _, beta = logistic(1)
+    c = st.theorems.descent_lemma(st.Problem(f, np.zeros(4), smoothness=beta), steps=20)
+    assert c.holds
+    assert c.measured[0] > 1e-4
+
+
+def test_a_derivative_that_is_not_the_functions_is_found_out():
+    """where(x > 0, x, 0) − where(x ≤ 0, −x, 0) is x, but its branches give 0 at 0… or 1 and 0."""
+    f = lambda x: (jnp.where(x > 0, x, 0.0) - jnp.where(x < 0, -x, 0.0)) - 0.5 * x**2
+    assert jax.grad(f)(0.0) == 0.0
+    c = st.theorems.descent_lemma(st.Problem(f, 0.0, smoothness=1.0), steps=5)
+    assert c.holds is False
+    assert "differentiation" in c.violated[0].name

@@ -16,9 +16,11 @@ def gradient_descent(
     It keeps no state but a step count where η is a schedule; a step reads the gradient and the
     parameters and writes the parameters.
 
-    | here            | Optax `sgd`                      | PyTorch `SGD`           |
-    |-----------------|----------------------------------|-------------------------|
-    | `learning_rate` | `learning_rate`, `momentum=None` | `lr`, `momentum=0`      |
+    =================  ================================  =======================
+    here               Optax ``sgd``                     PyTorch ``SGD``
+    =================  ================================  =======================
+    ``learning_rate``  ``learning_rate, momentum=None``  ``lr, momentum=0``
+    =================  ================================  =======================
 
     The three agree.
 

@@ -77,6 +77,10 @@ def gradient_descent_quadratic(
         _small_step(model, eta),
         *about_minimizer,
     ]
+    contradiction = p.gradient_contradiction()
+    if contradiction is not None:
+        name = "automatic differentiation gives ∇f"
+        hypotheses.append(Hypothesis(name, Evidence.VIOLATED, contradiction))
     trajectory, distances, sizes = _run(p, eta, steps, minimizer)
     contraction = 1 - eta * model.least
     t = np.arange(steps + 1, dtype=np.float64)

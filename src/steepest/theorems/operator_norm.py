@@ -34,7 +34,7 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
 
     Returns:
         A certificate over the vectors tried: the right singular vector first. A note compares
-        σ_max with max |λ|.
+        σ_max with the largest absolute eigenvalue.
 
     Raises:
         ArgumentError: A is not a square matrix of finite real numbers.

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
@@ -17,6 +18,7 @@ from steepest.errors import ArgumentError, SolverError
 from steepest.inputs import as_point, positive
 from steepest.pieces import Program, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
+from steepest.theorems.rounding import EPS
 from steepest.theorems.vectors import flat, split
 
 
@@ -150,9 +152,42 @@ class Problem:
         H = self._hessian(leaves)
         return (H + H.T) / 2
 
+    @cached_property
+    def _slopes(self) -> Callable[..., Any]:
+        return self.program.in_double(_slopes)
+
+    def gradient_contradiction(self) -> str | None:
+        """Where ∇f, as differentiated, is not f's at x0, in words; None where no such is seen.
+
+        Automatic differentiation takes its own convention at a kink or a tie, where the function
+        may be smooth all the same; a difference quotient along a random line knows nothing of it.
+        """
+        x0 = self.program.start
+        direction = np.random.default_rng(0).standard_normal(self.program.point.dimension)
+        direction /= np.linalg.norm(direction)
+        size = max(1.0, float(np.linalg.norm(flat(x0))))
+        least = None
+        for width in (1e-4 * size, 1e-6 * size):
+            there, quotient, f = map(
+                float, self._slopes(x0, split(direction, x0), np.float64(width))
+            )
+            allowed = 1e-3 * max(abs(there), abs(quotient)) + 64 * EPS * abs(f) / width
+            if abs(there - quotient) <= allowed + 1e-6 * abs(f) / size:
+                return None
+            least = f"{there:.6g} along a line at x0, where f itself changes at rate {quotient:.6g}"
+        return least
+
     def gradient(self, leaves: list[Any]) -> Float[np.ndarray, " d"]:
         """∇f, flattened leaf by leaf, in float64."""
         return flat(self._gradient(leaves))
+
+
+def _slopes(f: Any, leaves: list[Any], direction: list[Any], width: Any) -> tuple[Any, Any, Any]:
+    """⟨∇f, d⟩ by differentiation, the central difference quotient along d, and f."""
+    value, gradient = jax.value_and_grad(f)(leaves)
+    at = lambda t: f([leaf + t * d for leaf, d in zip(leaves, direction, strict=True)])
+    dots = [jnp.vdot(g, d) for g, d in zip(gradient, direction, strict=True)]
+    return sum(dots[1:], dots[0]), (at(width) - at(-width)) / (2 * width), value
 
 
 def exceeds(value: float, other: float) -> bool:

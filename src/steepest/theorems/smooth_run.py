@@ -21,7 +21,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_steps
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS, noise, third_difference
-from steepest.theorems.vectors import flat, in_words, norm
+from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
@@ -64,6 +64,12 @@ class SmoothRun:
 def smooth_run(p: Problem, steps: int) -> SmoothRun:
     """Run gradient descent with η = 1/β and settle what is known of β."""
     run = _Runner(p, steps)
+    contradiction = p.gradient_contradiction()
+    if contradiction is not None:
+        name = "automatic differentiation gives ∇f"
+        beta = float(p.smoothness) if p.smoothness is not None else 1.0
+        violated = Hypothesis(name, Evidence.VIOLATED, contradiction)
+        return replace(run(beta), hypotheses=(violated,))
     if p.quadratic is not None:
         return _proved(p, run)
     if p.smoothness is not None:
@@ -107,9 +113,11 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
     if not np.isfinite(beta):
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, "∇²f(x0) is not finite")
         return replace(run(1.0), hypotheses=(hypothesis,))
-    if beta <= 0:
+    guess = "‖∇²f(x0)‖"
+    if beta <= 1e-12:
         # Flat to second order at x0: any scale serves as a first guess, the run doubles it.
-        beta = max(float(np.linalg.norm(p.gradient(p.program.start))), 1.0)
+        guess = "one (f is flat to second order at x0)"
+        beta = 1.0
     watched, doublings = run(beta), 0
     against = run.refutation(watched)
     while against is not None and doublings < _MOST_DOUBLINGS:
@@ -118,7 +126,7 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
         against = run.refutation(watched)
     if against is None:
         detail = (
-            f"‖∇²f(x0)‖, {f'doubled {doublings} times' if doublings else 'not doubled'}; "
+            f"{guess}, {f'doubled {doublings} times' if doublings else 'not doubled'}; "
             f"every step and ‖∇²f‖ at the last point are within β = {beta:.6g}"
         )
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, beta)
@@ -150,7 +158,14 @@ class _Runner:
 
     @property
     def curvature_at_start(self) -> float:
-        return self.p.curvature(self.p.program.start).norm
+        """‖∇²f‖ a hair off x0, where no choice of the program is tied.
+
+        At a tie (softplus at 0) two derivatives taken through the choices may both be wrong.
+        """
+        x0 = flat(self.p.program.start)
+        hair = np.random.default_rng(0).standard_normal(len(x0))
+        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
+        return self.p.curvature(split(x0 + hair, self.p.program.start)).norm
 
     def __call__(self, beta: float) -> SmoothRun:
         trajectory = self.run(1 / beta, self.p.program.start)
@@ -203,11 +218,10 @@ class _Runner:
                 f"step {t} lowers f by {run.decrease[t]:.6g}, less than "
                 f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
             )
-        for where, leaves in (
-            ("x0", self.p.program.start),
-            ("the last point", self._last_point(run)),
+        for where, curvature in (
+            ("x0", self.curvature_at_start),
+            ("the last point", self.p.curvature(self._last_point(run)).norm),
         ):
-            curvature = self.p.curvature(leaves).norm
             if curvature > beta * (1 + 1e-6):
                 return f"‖∇²f‖ = {curvature:.6g} at {where}"
         return None

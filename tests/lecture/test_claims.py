@@ -1,0 +1,59 @@
+"""The lecture's own claims: what they say of themselves, and that they can fail."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from steepest.lecture import CLAIMS
+from steepest.lecture.claim import Setting
+from steepest.lecture.erratum import erratum
+from steepest.lecture.runner import run_claims
+
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+def test_the_claims_come_in_the_order_of_the_slides():
+    assert [c.id for c in CLAIMS] == ["C1", "C2", "C5", "C6", "X1", "D1", "D2", "X5", "D3", "X2"]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_each_says_what_it_claims_and_where_it_comes_from(claim):
+    assert claim.heading
+    assert claim.statement.count("$") % 2 == 0
+    assert re.search(r"\d{4}", claim.source)
+    assert "$" not in claim.title
+
+
+# The others run for seconds each and are held by the tests of their theorems.
+@pytest.mark.parametrize("id", ["C2", "X1", "X5", "D3", "X2"])
+def test_the_quick_ones_hold_from_another_seed(id):
+    c = BY_ID[id].run(Setting(seed=3))
+    assert c.holds, str(c)
+
+
+def test_an_erratum_needs_the_slide_to_fail():
+    c = BY_ID["D3"].run(Setting())
+    assert erratum(c, c.with_bound(c.bound / 1e6), "too good").holds is True
+    assert erratum(c, c, "as good").holds is False
+
+
+def test_the_same_seed_gives_the_same_numbers(tmp_path):
+    def numbers(folder):
+        run_claims([BY_ID["C2"], BY_ID["X2"]], Setting(seed=5), folder)
+        rows = json.loads((folder / "claims.json").read_text())
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+
+
+def test_a_planted_false_claim_fails_and_says_which(tmp_path):
+    def false(setting):
+        c = BY_ID["X1"].run(setting)
+        return c.with_bound(0.5 * c.bound)
+
+    planted = replace(BY_ID["X1"], id="Z9", run=false)
+    run_claims([BY_ID["X1"], planted], Setting(), tmp_path)
+    rows = json.loads((tmp_path / "claims.json").read_text())
+    assert [(row["id"], row["status"]) for row in rows] == [("X1", "holds"), ("Z9", "fails")]
