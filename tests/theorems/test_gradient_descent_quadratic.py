@@ -35,7 +35,7 @@ def test_too_large_a_step_violates(seed, factor):
     eta = factor / np.linalg.eigvalsh(A)[-1]
     c = st.theorems.gradient_descent_quadratic(p, steps=20, learning_rate=eta)
     assert c.holds is False
-    assert [h.name for h in c.violated] == ["η ≤ 1/λ_max"]
+    assert [h.name for h in c.violated] == ["η ≤ 1/λₘₐₓ"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ _HEADING = "Gradient descent for non-convex optimization"
 def x1(setting: Setting) -> Certificate:
     A = np.array([[1.0, 4.0], [0.0, 1.0]])
     corrected = operator_norm(A)
-    return erratum(corrected, corrected.with_bound(spectral_radius(A)), "‖A‖₂ = max |λ_i(A)|")
+    return erratum(corrected, corrected.with_bound(spectral_radius(A)), "‖A‖₂ = max |λᵢ(A)|")
 
 
 @claim(

@@ -19,7 +19,7 @@ _SOURCE = "Nesterov 2018, Lectures on Convex Optimization, Section 1.2.3"
 
 @claim(
     "D3",
-    title="On a quadratic, η ≤ 1/λ_max gives ‖x_t‖ ≤ (1 − ηλ_min)^t ‖x₀‖",
+    title="On a quadratic, η ≤ 1/λₘₐₓ gives ‖xₜ‖ ≤ (1 − ηλₘᵢₙ)ᵗ ‖x₀‖",
     statement=r"For $f(x) = \frac12 x^\top A x$, $A \succ 0$ (here about its minimiser), "
     r"gradient descent with $\eta \le 1/\lambda_{\max}$ has $\|x_t\| \le (1 - "
     r"\eta\lambda_{\min})^t\|x_0\|$, so $\kappa\log(1/\varepsilon)$ steps reach $\varepsilon$. "
@@ -34,7 +34,7 @@ def d3(setting: Setting) -> Certificate:
 
 @claim(
     "X2",
-    title="D3 contracts by 1 − ηλ_min, not by 1 − ηλ_max",
+    title="D3 contracts by 1 − ηλₘᵢₙ, not by 1 − ηλₘₐₓ",
     statement=r"The slide's derivation bounds $\|I - \eta A\|$ by $1 - \eta\lambda_{\max}$. "
     r"With $\eta = 1/\lambda_{\max}$ that would put every run at the minimiser after one step, "
     r"which the run refutes; $1 - \eta\lambda_{\min}$ holds.",
@@ -49,9 +49,9 @@ def x2(setting: Setting) -> Certificate:
     start = c.bound[0] / (1 - eta * p.quadratic.least)
     slide = (1 - eta * p.quadratic.largest) ** c.steps * start
     (panel,) = c.figure
-    curve = Curve(c.steps, np.asarray(slide), "the slide's (1 − ηλ_max)^t ‖x₀ − x*‖", "reference")
+    curve = Curve(c.steps, np.asarray(slide), "the slide's (1 − ηλₘₐₓ)ᵗ ‖x₀ − x*‖", "reference")
     c = replace(c, figure=(replace(panel, curves=(*panel.curves, curve)),))
-    return erratum(c, c.with_bound(slide), "‖x_t‖ ≤ (1 − ηλ_max)^t ‖x₀‖")
+    return erratum(c, c.with_bound(slide), "‖xₜ‖ ≤ (1 − ηλₘₐₓ)ᵗ ‖x₀‖")
 
 
 CLAIMS: tuple[Claim, ...] = (d3, x2)

@@ -14,8 +14,8 @@ from steepest.theorems.smooth_run import smooth_run
 _STATEMENT = Statement(
     name="descent_lemma",
     id="D1",
-    left="‖∇f(x_t)‖²/(2β)",
-    right="f(x_t) − f(x_{t+1})",
+    left="‖∇f(xₜ)‖²/(2β)",
+    right="f(xₜ) − f(xₜ₊₁)",
     latex=r"If $\|\nabla^2 f\|_2 \le \beta$ and $\eta = 1/\beta$, then for every $t$ "
     r"$$\frac{1}{2\beta}\,\|\nabla f(x_t)\|_2^2 \;\le\; f(x_t) - f(x_{t+1}).$$",
     source="Nesterov 2018, Lectures on Convex Optimization, Section 1.2.3",

@@ -21,8 +21,8 @@ from steepest.trajectory import Trajectory
 _STATEMENT = Statement(
     name="gradient_descent_quadratic",
     id="D3",
-    left="‖x_t − x*‖",
-    right="(1 − ηλ_min)^t ‖x_0 − x*‖",
+    left="‖xₜ − x*‖",
+    right="(1 − ηλₘᵢₙ)ᵗ ‖x₀ − x*‖",
     latex=r"If $f(x) = \frac12 (x - x^\star)^\top A (x - x^\star) + c$ with $A \succ 0$ and "
     r"$\eta \le 1/\lambda_{\max}$, then for every $t$ "
     r"$$\|x_t - x^\star\|_2 \;\le\; (1 - \eta\lambda_{\min})^t\, \|x_0 - x^\star\|_2.$$",
@@ -34,20 +34,20 @@ _STATEMENT = Statement(
 def gradient_descent_quadratic(
     p: Problem, steps: int = 200, learning_rate: float | None = None
 ) -> Certificate:
-    r"""On a quadratic with A ≻ 0, gradient descent contracts the distance by 1 − ηλ_min a step.
+    r"""On a quadratic with A ≻ 0, gradient descent contracts the distance by 1 − ηλₘᵢₙ a step.
 
-    Problem: minimise ½(x − x*)ᵀA(x − x*) + c. Method: gradient descent, η ≤ 1/λ_max.
+    Problem: minimise ½(x − x*)ᵀA(x − x*) + c. Method: gradient descent, η ≤ 1/λₘₐₓ.
     Guarantee: $\|x_t - x^\star\| \le (1 - \eta\lambda_{\min})^t \|x_0 - x^\star\|$; with
-    η = 1/λ_max that is κ log(1/ε) steps to ε.
+    η = 1/λₘₐₓ that is κ log(1/ε) steps to ε.
 
-    Hypotheses: f is a quadratic, A ≻ 0, η ≤ 1/λ_max; all *proved* where the program is recognised
+    Hypotheses: f is a quadratic, A ≻ 0, η ≤ 1/λₘₐₓ; all *proved* where the program is recognised
     as a quadratic (then the eigenvalues are exact to rounding). Otherwise A is the Hessian at x0,
     and that ∇f is affine is checked at random points and along the run: *measured*.
 
     Args:
         p: the problem; a `minimizer` given is checked, else it is solved for.
         steps: how many steps are run and compared.
-        learning_rate: η; by default one over the smoothness that p states, or over λ_max.
+        learning_rate: η; by default one over the smoothness that p states, or over λₘₐₓ.
 
     Returns:
         A certificate over t = 1 … steps.
@@ -85,7 +85,7 @@ def gradient_descent_quadratic(
     contraction = 1 - eta * model.least
     t = np.arange(steps + 1, dtype=np.float64)
     bound = np.abs(contraction) ** t * distances[0]
-    # A step rounds x_t − η∇f(x_t) to its last place, and every later step contracts that error;
+    # A step rounds xₜ − η∇f(xₜ) to its last place, and every later step contracts that error;
     # the minimiser itself is known to the rounding of a linear solve.
     conditioning = model.norm / model.least if model.least > 0 else 1.0
     at_minimizer = 4 * EPS * conditioning * float(np.linalg.norm(minimizer))
@@ -104,7 +104,7 @@ def gradient_descent_quadratic(
             Curves(
                 (
                     Curve(t[finite], distances[finite], "gradient descent"),
-                    Curve(t[finite], bound[finite], "(1 − ηλ_min)^t ‖x₀ − x*‖", "bound"),
+                    Curve(t[finite], bound[finite], "(1 − ηλₘᵢₙ)ᵗ ‖x₀ − x*‖", "bound"),
                 ),
                 xlabel="step",
                 ylabel="distance to the minimiser",
@@ -195,13 +195,13 @@ def _stated_constants(p: Problem, model: _Model) -> list[Hypothesis]:
     if p.smoothness is not None:
         right = p.smoothness >= model.largest - model.rounding
         stated.append(
-            _stated("smoothness", p.smoothness, right, f"λ_max = {model.largest:.6g}", found)
+            _stated("smoothness", p.smoothness, right, f"λₘₐₓ = {model.largest:.6g}", found)
         )
     if p.strong_convexity is not None:
         right = p.strong_convexity <= model.least + model.rounding
         stated.append(
             _stated(
-                "strong_convexity", p.strong_convexity, right, f"λ_min = {model.least:.6g}", found
+                "strong_convexity", p.strong_convexity, right, f"λₘᵢₙ = {model.least:.6g}", found
             )
         )
     return stated
@@ -215,15 +215,15 @@ def _stated(name: str, value: float, right: bool, eigenvalue: str, found: str) -
 def _definite(model: _Model) -> Hypothesis:
     good = model.least > 0
     evidence = Evidence.VIOLATED if not good else _evidence(model)
-    detail = f"λ_min = {model.least:.6g}" + ("" if good else " to rounding")
+    detail = f"λₘᵢₙ = {model.least:.6g}" + ("" if good else " to rounding")
     return Hypothesis("A ≻ 0", evidence, detail, model.least)
 
 
 def _small_step(model: _Model, eta: float) -> Hypothesis:
     good = eta * model.largest <= 1 + 4 * EPS + eta * model.rounding
     evidence = _evidence(model) if good else Evidence.VIOLATED
-    detail = f"η = {eta:.6g}, λ_max = {model.largest:.6g}"
-    return Hypothesis("η ≤ 1/λ_max", evidence, detail, eta)
+    detail = f"η = {eta:.6g}, λₘₐₓ = {model.largest:.6g}"
+    return Hypothesis("η ≤ 1/λₘₐₓ", evidence, detail, eta)
 
 
 def _evidence(model: _Model) -> Evidence:
@@ -252,7 +252,7 @@ def _minimizer(p: Problem, model: _Model) -> tuple[Float[np.ndarray, " d"], list
 def _run(
     p: Problem, eta: float, steps: int, minimizer: Float[np.ndarray, " d"]
 ) -> tuple[Trajectory, Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The run, ‖x_t − x*‖, and the size ‖x_t‖ + ‖x*‖ of the numbers that are rounded."""
+    """The run, ‖xₜ − x*‖, and the size ‖xₜ‖ + ‖x*‖ of the numbers that are rounded."""
 
     def both(f, eta, leaves, center):
         return descend(

@@ -21,8 +21,8 @@ from steepest.theorems.vectors import flat
 _STATEMENT = Statement(
     name="gradient_flow_limit",
     id="C2",
-    left="‖x_n − x(T)‖ with nη = T",
-    right="(ηT/2) max_λ λ²e^{−λ(T−η)} ‖x_0 − x*‖",
+    left="‖xₙ − x(T)‖ with nη = T",
+    right="(ηT/2) max over λ of λ²exp(−λ(T−η)) ‖x₀ − x*‖",
     latex=r"With $\dot x = -\nabla f(x)$, $x(0) = x_0$, a quadratic $f$ with $A \succeq 0$ and "
     r"$\eta\lambda_{\max} \le 1$, gradient descent is at time $T = n\eta$ within "
     r"$$\|x_n - x(T)\| \;\le\; \tfrac{\eta T}{2}\, \max_\lambda \lambda^2 e^{-\lambda(T - \eta)}\, "
@@ -41,7 +41,7 @@ def gradient_flow_limit(
     Method: gradient descent with η = T/n, for several n. Guarantee: mode by mode, with a = e^{−λη}
     and b = 1 − λη ≥ 0, $a^n - b^n \le n a^{n-1} (a - b) \le \tfrac{ηT}{2} λ^2 e^{-λ(T-η)}$.
 
-    Hypotheses: f is a quadratic and A ⪰ 0 (*proved* from the program, else violated); ηλ_max ≤ 1 at
+    Hypotheses: f is a quadratic and A ⪰ 0 (*proved* from the program, else violated); ηλₘₐₓ ≤ 1 at
     the largest step; the measured order of the error in η (the slope of a least-squares line on
     log–log axes) lies in [0.9, 1.1] (*measured*).
 
@@ -89,7 +89,7 @@ def gradient_flow_limit(
     hypotheses = (
         hypothesis,
         Hypothesis(
-            "ηλ_max ≤ 1",
+            "ηλₘₐₓ ≤ 1",
             Evidence.PROVED if largest <= 1 else Evidence.VIOLATED,
             f"{largest:.6g} at the largest step",
         ),
@@ -105,7 +105,7 @@ def gradient_flow_limit(
         figure=(
             Curves(
                 (
-                    Curve(etas, errors, "‖x_n − x(T)‖", "points"),
+                    Curve(etas, errors, "‖xₙ − x(T)‖", "points"),
                     Curve(etas, bound, "bound", "bound"),
                     Curve(etas, errors[-1] * etas / etas[-1], "slope 1", "reference"),
                 ),

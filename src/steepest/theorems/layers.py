@@ -32,12 +32,12 @@ def require_layers(p: Problem) -> None:
 
 
 def layer_norms(leaves: Sequence[Any]) -> Any:
-    """‖W_i‖² for each leaf."""
+    """‖Wᵢ‖² for each leaf."""
     return balance(leaves).squared_norms
 
 
 def homogeneity_of_layers(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
-    """Measured at the given points: by scaling the model's layers, or by ⟨W_i, ∂f/∂W_i⟩.
+    """Measured at the given points: by scaling the model's layers, or by ⟨Wᵢ, ∂f/∂Wᵢ⟩.
 
     Of a run that left the finite numbers the end says nothing and is passed over.
     """
@@ -74,7 +74,7 @@ def _by_scaling(f: MeanLoss, points: Sequence[PyTree]) -> Hypothesis:
 
 
 def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
-    """f alone shows only what follows: ⟨W_i, ∂f/∂W_i⟩ is the same for every layer."""
+    """f alone shows only what follows: ⟨Wᵢ, ∂f/∂Wᵢ⟩ is the same for every layer."""
 
     def products(f: Any, leaves: list[Any]) -> Any:
         gradient = jax.grad(f)(leaves)
@@ -89,7 +89,7 @@ def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
         dots, sizes = evaluate([np.asarray(leaf, np.float64) for leaf in as_variables(x)])
         spread = float(np.max(dots) - np.min(dots))
         if not spread <= 1e-9 * float(np.max(sizes)):
-            detail = f"⟨W_i, ∂f/∂W_i⟩ differ between layers by {spread:.3g}"
+            detail = f"⟨Wᵢ, ∂f/∂Wᵢ⟩ differ between layers by {spread:.3g}"
             return Hypothesis(_NAME, Evidence.VIOLATED, detail)
-    detail = "⟨W_i, ∂f/∂W_i⟩ is the same for every layer at the start and the end"
+    detail = "⟨Wᵢ, ∂f/∂Wᵢ⟩ is the same for every layer at the start and the end"
     return Hypothesis(_NAME, Evidence.MEASURED, detail)

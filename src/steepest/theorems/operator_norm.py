@@ -17,7 +17,7 @@ _STATEMENT = Statement(
     name="operator_norm",
     id="X1",
     left="‖Av‖ over unit vectors v",
-    right="σ_max(A)",
+    right="σₘₐₓ(A)",
     latex=r"$\|A\|_2 = \max_{\|v\| = 1} \|Av\|_2 = \sigma_{\max}(A)$, which is "
     r"$\max_i |\lambda_i(A)|$ for normal $A$ but not in general.",
     source="Horn, Johnson 2013, Matrix Analysis, Theorem 5.6.6 and Section 5.6",
@@ -26,7 +26,7 @@ _STATEMENT = Statement(
 
 @theorem(_STATEMENT)
 def operator_norm(A: Any, samples: int = 200) -> Certificate:
-    r"""‖Av‖ ≤ σ_max(A)‖v‖, attained; the largest absolute eigenvalue is a bound for normal A only.
+    r"""‖Av‖ ≤ σₘₐₓ(A)‖v‖, attained; the largest absolute eigenvalue is a bound for normal A only.
 
     Args:
         A: a square real matrix, (d, d).
@@ -34,7 +34,7 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
 
     Returns:
         A certificate over the vectors tried: the right singular vector first. A note compares
-        σ_max with the largest absolute eigenvalue.
+        σₘₐₓ with the largest absolute eigenvalue.
 
     Raises:
         ArgumentError: A is not a square matrix of finite real numbers.
@@ -76,7 +76,7 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
         bound=np.full(samples + 1, largest),
         allowance=np.full(samples + 1, 16 * d * EPS * largest),
         notes=(
-            f"σ_max = {largest:.6g}, max |λ| = {radius:.6g}; A is "
+            f"σₘₐₓ = {largest:.6g}, max |λ| = {radius:.6g}; A is "
             f"{'normal' if normal else 'not normal'}",
         ),
         figure=(

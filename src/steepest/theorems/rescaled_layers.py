@@ -19,7 +19,7 @@ from steepest.theorems.rounding import EPS
 _STATEMENT = Statement(
     name="rescaled_layers",
     id="C5",
-    left="|f(x̃) − f(x)|, ‖∂f/∂W_i(x̃) − s⁻¹ ∂f/∂W_i(x)‖",
+    left="|f(x̃) − f(x)|, ‖∂f/∂Wᵢ(x̃) − s⁻¹ ∂f/∂Wᵢ(x)‖",
     right="0, to rounding",
     latex=r"Replacing $W_i$ by $c\,W_i$ and $W_j$ by $W_j/c$ leaves $f$ unchanged, multiplies "
     r"$\partial f/\partial W_j$ by $c$ and divides $\partial f/\partial W_i$ by $c$: the same "
@@ -32,7 +32,7 @@ _STATEMENT = Statement(
 def rescaled_layers(
     p: Problem, layers: tuple[int, int] | None = None, factor: float = 10.0
 ) -> Certificate:
-    r"""W_i → cW_i, W_j → W_j/c keeps f and its other gradients, and changes these two by 1/c and c.
+    r"""Wᵢ → cWᵢ, Wⱼ → Wⱼ/c keeps f and its other gradients, and changes these two by 1/c and c.
 
     Problem: a loss of a network over its layers. Guarantee: with x̃ the rescaled parameters,
     $f(\tilde x) = f(x)$, $\partial f/\partial W_i(\tilde x) = c^{-1}\, \partial f/\partial W_i(x)$,

@@ -22,8 +22,8 @@ from steepest.theorems.rounding import EPS
 _STATEMENT = Statement(
     name="small_initialization",
     id="C6",
-    left="max_{i,j} ‖W_i‖²/‖W_j‖² − 1 at t",
-    right="(max_{i,j} |‖W_i(0)‖² − ‖W_j(0)‖²| + 2η(f(x_0) − f(x_t))) / min_i ‖W_i(t)‖²",
+    left="maxᵢⱼ ‖Wᵢ‖²/‖Wⱼ‖² − 1 at t",
+    right="(maxᵢⱼ |‖Wᵢ(0)‖² − ‖Wⱼ(0)‖²| + 2η(f(x₀) − f(xₜ))) / minᵢ ‖Wᵢ(t)‖²",
     latex=r"If the predictions are 1-homogeneous in each layer and the steps up to $t$ lower $f$ "
     r"by at least $\frac{\eta}{2}\sum_{s<t}\|\nabla f(x_s)\|^2$, then for all layers "
     r"$$\Bigl|\|W_i(t)\|^2 - \|W_j(t)\|^2\Bigr| \;\le\; \Bigl|\|W_i(0)\|^2 - \|W_j(0)\|^2\Bigr| "
@@ -35,11 +35,11 @@ _STATEMENT = Statement(
 
 @theorem(_STATEMENT)
 def small_initialization(p: Problem, steps: int = 200, learning_rate: float = 0.1) -> Certificate:
-    r"""The imbalance of layers never exceeds what they start with by more than 2η(f(x₀) − f(x_t)).
+    r"""The imbalance of layers never exceeds what they start with by more than 2η(f(x₀) − f(xₜ)).
 
     Problem: a loss of a network over its layers. Method: gradient descent. Guarantee: a step
-    changes ‖W_i‖² − ‖W_j‖² by η²(‖g_i‖² − ‖g_j‖²), at most η²‖∇f‖², and the sum of those is at
-    most 2η(f(x₀) − f(x_t)). A small start has a small imbalance; once the layers have grown it is
+    changes ‖Wᵢ‖² − ‖Wⱼ‖² by η²(‖gᵢ‖² − ‖gⱼ‖²), at most η²‖∇f‖², and the sum of those is at
+    most 2η(f(x₀) − f(xₜ)). A small start has a small imbalance; once the layers have grown it is
     negligible beside them.
 
     Hypotheses, both *measured*: predictions are 1-homogeneous in each layer; the steps up to each t

@@ -36,8 +36,8 @@ class SmoothRun:
         smoothness: β.
         hypotheses: about β, with the evidence.
         values: f(x_t).
-        gradient_norms: ‖∇f(x_t)‖.
-        allowance: rounding in f(x_t) − f(x_{t+1}), one number fewer.
+        gradient_norms: ‖∇f(xₜ)‖.
+        allowance: rounding in f(xₜ) − f(xₜ₊₁), one number fewer.
         trajectory: the run.
         notes: where it was cut.
     """
@@ -52,12 +52,12 @@ class SmoothRun:
 
     @property
     def guaranteed(self) -> Float[np.ndarray, " steps"]:
-        """‖∇f(x_t)‖²/(2β), by which the descent lemma says that f falls at step t."""
+        """‖∇f(xₜ)‖²/(2β), by which the descent lemma says that f falls at step t."""
         return self.gradient_norms[:-1] ** 2 / (2 * self.smoothness)
 
     @property
     def decrease(self) -> Float[np.ndarray, " steps"]:
-        """f(x_t) − f(x_{t+1})."""
+        """f(xₜ) − f(xₜ₊₁)."""
         return self.values[:-1] - self.values[1:]
 
 

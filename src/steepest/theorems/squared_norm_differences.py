@@ -21,7 +21,7 @@ from steepest.theorems.rounding import EPS
 _STATEMENT = Statement(
     name="squared_norm_differences",
     id="C1",
-    left="|Δ(‖W_i‖² − ‖W_j‖²) − η²(‖g_i‖² − ‖g_j‖²)|",
+    left="|Δ(‖Wᵢ‖² − ‖Wⱼ‖²) − η²(‖gᵢ‖² − ‖gⱼ‖²)|",
     right="0, to rounding",
     latex=r"If the predictions are 1-homogeneous in each layer, one step of gradient descent "
     r"changes $\|W_i\|_F^2 - \|W_j\|_F^2$ by exactly "
@@ -34,16 +34,16 @@ _STATEMENT = Statement(
 def squared_norm_differences(
     p: Problem, steps: int = 200, learning_rate: float = 0.1
 ) -> Certificate:
-    r"""Each gradient step changes ‖W_i‖² − ‖W_j‖² by η²(‖g_i‖² − ‖g_j‖²), and by nothing else.
+    r"""Each gradient step changes ‖Wᵢ‖² − ‖Wⱼ‖² by η²(‖gᵢ‖² − ‖gⱼ‖²), and by nothing else.
 
     Problem: minimise a loss of a network over its layers, one leaf of the parameters a layer.
-    Method: gradient descent. Guarantee: since ⟨W_i, g_i⟩ is the same for every layer, the
-    first-order change of ‖W_i‖² − ‖W_j‖² cancels and the second-order one is left. So the
+    Method: gradient descent. Guarantee: since ⟨Wᵢ, gᵢ⟩ is the same for every layer, the
+    first-order change of ‖Wᵢ‖² − ‖Wⱼ‖² cancels and the second-order one is left. So the
     differences drift by O(η²) a step, O(η) over a fixed time.
 
     Hypothesis: predictions are 1-homogeneous in each layer; *measured* by scaling each layer at x0
     and at the end of the run where f knows its model (`steepest.mean_loss`), else *measured* by the
-    equality of the ⟨W_i, g_i⟩ there.
+    equality of the ⟨Wᵢ, gᵢ⟩ there.
 
     Args:
         p: the problem; its x0 has two leaves or more.

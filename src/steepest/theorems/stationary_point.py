@@ -14,8 +14,8 @@ from steepest.theorems.smooth_run import SmoothRun, smooth_run
 _STATEMENT = Statement(
     name="stationary_point",
     id="D2",
-    left="min_{t<T} ‖∇f(x_t)‖",
-    right="√(2β(f(x_0) − min f)/T)",
+    left="min over t<T of ‖∇f(xₜ)‖",
+    right="√(2β(f(x₀) − min f)/T)",
     latex=r"If $\|\nabla^2 f\|_2 \le \beta$ and $\eta = 1/\beta$, then for every $T \ge 1$ "
     r"$$\min_{t<T} \|\nabla f(x_t)\|_2 \;\le\; \sqrt{\frac{2\beta\,(f(x_0) - \min f)}{T}},$$ "
     r"so $T = 2\beta\,(f(x_0) - \min f)/\varepsilon^2$ steps reach $\|\nabla f\| \le \varepsilon$.",
