@@ -1,0 +1,23 @@
+"""The point of a parametrised set nearest to a given one."""
+
+import numpy as np
+from jaxtyping import Float
+
+from ._convex_set import ConvexSet
+from ._least_norm import least_norm
+
+
+def nearest_in_sum(shape: ConvexSet, point: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """Proposes the point of `shape` nearest to `point`, from its parametrisation."""
+    center, parts = shape._parametrised()
+    parts = [part for part in parts if part.matrix.shape[1]]
+    if not parts:
+        return center
+    # A hundredth of what `project` asks for leaves room for the rounding of `point + x`.
+    x = least_norm(
+        center - point,
+        parts,
+        gap=lambda x: shape._gap(point, point + x),
+        target=lambda x: 0.01 * shape._allowed_gap(point, point + x),
+    )
+    return point + x
