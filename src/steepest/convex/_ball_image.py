@@ -11,9 +11,8 @@ from jaxtyping import Float
 from steepest.errors import TooManyPiecesError
 
 from ._arrays import Matrix, operator, vector
-from ._blocks import Ball
+from ._blocks import Ball, Part
 from ._convex_set import ConvexSet
-from ._least_norm import Part
 from ._trust_region import least_squares_in_ball
 
 

@@ -7,9 +7,19 @@ may move.
 
 import abc
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from ._arrays import Matrix
+
+
+class Part(NamedTuple):
+    """matrix · block, one term of the sum; `matrix` has shape (d, m)."""
+
+    matrix: Matrix
+    block: "Block"
 
 
 class Block(abc.ABC):
@@ -39,6 +49,14 @@ class Block(abc.ABC):
     def reach(self, t: Float[np.ndarray, " m"], step: Float[np.ndarray, " m"]) -> float:
         """The largest α ≤ 1 for which t + α·step has crossed no bound of a coordinate."""
 
+    @abc.abstractmethod
+    def interior(self, t: Float[np.ndarray, " m"], step: Float[np.ndarray, " m"]) -> np.ndarray:
+        """Which coordinates are not at a bound against which `step` pushes (bool, shape (m,))."""
+
+    @abc.abstractmethod
+    def snap(self, t: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+        """t, with coordinates within 1e-7 of a bound (relative to its size) put on it."""
+
 
 @dataclass(frozen=True)
 class Box(Block):
@@ -64,6 +82,13 @@ class Box(Block):
     def reach(self, t, step):
         room = np.where(step > 0, self.half_widths - t, self.half_widths + t)
         return _shortest(room, np.abs(step))
+
+    def interior(self, t, step):
+        return ~((t >= self.half_widths) & (step > 0) | (t <= -self.half_widths) & (step < 0))
+
+    def snap(self, t):
+        near = np.abs(t) >= (1 - 1e-7) * self.half_widths
+        return np.where(near, np.copysign(self.half_widths, t), t)
 
 
 @dataclass(frozen=True)
@@ -97,6 +122,13 @@ class Simplex(Block):
     def reach(self, t, step):
         return _shortest(np.where(step < 0, t, np.inf), np.abs(step))
 
+    def interior(self, t, step):
+        return (t > 0) | (step >= 0)
+
+    def snap(self, t):
+        kept = np.where(t > 1e-7 * self.size, t, 0.0)
+        return kept * (self.size / kept.sum())
+
 
 @dataclass(frozen=True)
 class Ball(Block):
@@ -124,6 +156,13 @@ class Ball(Block):
 
     def reach(self, t, step):
         return 1.0  # curved: a step is brought back by projection, not cut
+
+    def interior(self, t, step):
+        return np.ones(self.m, dtype=bool)
+
+    def snap(self, t):
+        length = float(np.linalg.norm(t))
+        return t * (self.radius / length) if length >= (1 - 1e-7) * self.radius else t
 
     def _on_sphere(self, t: np.ndarray) -> bool:
         return float(np.linalg.norm(t)) >= self.radius * (1 - 1e-12)

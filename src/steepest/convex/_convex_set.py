@@ -10,7 +10,7 @@ from jaxtyping import Float
 from steepest.errors import ArgumentError, SolverError
 
 from ._arrays import Matrix, vector
-from ._least_norm import Part
+from ._blocks import Part
 
 
 class ConvexSet(abc.ABC):
@@ -142,12 +142,14 @@ class ConvexSet(abc.ABC):
         # The difference first: the two inner products may be large and nearly equal.
         return float(residual @ (nearest - self.support_point(-residual)))
 
-    def _allowed_gap(self, point: np.ndarray, nearest: np.ndarray) -> float:
+    def _allowed_gap(self, point: np.ndarray, nearest: np.ndarray, slack: float = 1.0) -> float:
+        """What `project` asks for; with slack < 1, what a solver may stop at."""
         lower, upper = self.bounding_box()
         width = float(np.linalg.norm(upper - lower))
         radius = max(_largest_norm(lower, upper), float(np.linalg.norm(point)))
         distance = float(np.linalg.norm(nearest - point))
-        return (width + 1e-4 * radius) * (1e-10 * distance + 1e-14 * radius)
+        rounding = 1e-14 * max(slack, 0.3) * radius
+        return (width + 1e-4 * radius) * (1e-10 * slack * distance + rounding)
 
 
 def _largest_norm(lower: np.ndarray, upper: np.ndarray) -> float:

@@ -35,10 +35,12 @@ def extreme_points(points: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "m d"]
     tolerance = max(TOLERANCE * size, rounding * np.sqrt(points.shape[1]))
     if len(points) == 1 or size <= tolerance:
         return points[:1]
-    kept = _proved_extreme(centred, tolerance)
+    proved = _proved_extreme(centred, tolerance)
+    kept = proved.copy()
     for index in np.flatnonzero(~kept).tolist():
         _clarkson(centred, index, kept, tolerance)
-    return points[_without_redundant(centred, np.flatnonzero(kept), tolerance)]
+    _drop_redundant(centred, kept, np.flatnonzero(kept & ~proved), tolerance)
+    return points[kept]
 
 
 def _proved_extreme(centred: np.ndarray, tolerance: float) -> np.ndarray:
@@ -95,5 +97,11 @@ def _lexicographic_last(points: np.ndarray, among: np.ndarray) -> int:
     return int(among[np.lexsort(points[among].T[::-1])[-1]])
 
 
-def _without_redundant(centred: np.ndarray, kept: np.ndarray, tolerance: float) -> np.ndarray:
-    return kept
+def _drop_redundant(
+    centred: np.ndarray, kept: np.ndarray, doubtful: np.ndarray, tolerance: float
+) -> None:
+    """Of points that tie up to rounding a wrong one may have been kept: looks once more."""
+    for index in doubtful:
+        kept[index] = False
+        away = centred[index] - nearest_in_hull(centred[kept], centred[index])
+        kept[index] = np.linalg.norm(away) > tolerance

@@ -10,10 +10,9 @@ from jaxtyping import Float
 from steepest.errors import ArgumentError
 
 from ._arrays import Matrix, matrix, operator, vector
-from ._blocks import Simplex
+from ._blocks import Part, Simplex
 from ._convex_set import ConvexSet
 from ._extreme import extreme_points
-from ._least_norm import Part
 from ._nearest_in_hull import nearest_in_hull
 
 

@@ -1,26 +1,20 @@
 """The least-norm point of an affine image of a product of boxes, simplices and balls."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float
-from scipy.sparse.linalg import LinearOperator, lsmr
+from scipy.sparse.linalg import aslinearoperator, lsmr
 
 from ._arrays import Matrix
-from ._blocks import Block
+from ._blocks import Part
+from ._conic import conic_least_norm
 
 # Above this many entries a face is solved by LSMR instead of a dense factorisation.
 _DENSE_FACE = 4_000_000
-
-
-class Part(NamedTuple):
-    """matrix · block, one term of the sum; `matrix` has shape (d, m)."""
-
-    matrix: Matrix
-    block: Block
 
 
 def least_norm(
@@ -29,37 +23,49 @@ def least_norm(
     gap: Callable[[np.ndarray], float],
     target: Callable[[np.ndarray], float],
     *,
-    rounds: int = 60,
+    rounds: int = 4,
 ) -> Float[np.ndarray, " d"]:
     """Proposes the x = offset + Σ M_b t_b, t_b in block b, of least norm; the caller certifies it.
 
     Two methods in turn. Accelerated projected gradients, restarted when they turn uphill, find
-    the face on which the solution lies; no matrix is factored. A Newton step on that face (least
-    squares with the other parameters fixed) then finishes exactly, or meets a bound and shortens
-    the face. Stops when gap(x) ≤ target(x), or when neither improves the gap any more.
+    the face on which the solution lies; no matrix is factored. Newton steps on that face (least
+    squares with the other parameters fixed) then finish exactly, or meet bounds and shorten the
+    face. Ends when gap(x) ≤ target(x). What `rounds` of this do not bring there is badly
+    conditioned: an interior-point method starts the rounds anew next to the solution.
 
     Sources: Beck, Teboulle 2009 (acceleration); O'Donoghue, Candès 2015 (restart); Moré, Toraldo
     1991, "On the solution of large quadratic programming problems with bound constraints".
     """
     product = _Product(offset, parts)
-    t = product.start()
-    best, best_gap, stalled = product.image(t), np.inf, 0
-    inverse_lipschitz = 1.0 / product.lipschitz()
+    best, done = _rounds(product, product.start(), gap, target, rounds)
+    if done:
+        return best
+    near = product.snapped(conic_least_norm(offset, parts))
+    other, _ = _rounds(product, near, gap, target, rounds)
+    return other if gap(other) < gap(best) else best
+
+
+def _rounds(
+    product: "_Product",
+    t: np.ndarray,
+    gap: Callable[[np.ndarray], float],
+    target: Callable[[np.ndarray], float],
+    rounds: int,
+) -> tuple[np.ndarray, bool]:
+    """The x of the least gap met, and whether it met the target."""
+    accelerate = partial(_accelerated, product, step=1.0 / product.lipschitz, steps=100)
+    descend = partial(_descend_on_face, product, steps=10)
+    best, best_gap = product.offset, np.inf
     for _ in range(rounds):
-        t = _accelerated(product, t, inverse_lipschitz, steps=50)
-        for _ in range(20):
-            moved = _face_step(product, t)
-            if moved is None:
-                break
-            t = moved
-        x = product.image(t)
-        now = gap(x)
-        stalled = stalled + 1 if now > 0.5 * best_gap else 0
-        if now < best_gap:
-            best, best_gap = x, now
-        if best_gap <= target(best) or stalled > 8:
-            break
-    return best
+        for move in (accelerate, descend):
+            t = move(t)
+            x = product.image(t)
+            now = gap(x)
+            if now < best_gap:
+                best, best_gap = x, now
+            if best_gap <= target(best):
+                return best, True
+    return best, False
 
 
 class _Product:
@@ -91,6 +97,47 @@ class _Product:
             [block.project(t[own]) for block, own in zip(self.blocks, self.slices, strict=True)]
         )
 
+    def face(self, t: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which coordinates the gradient does not hold at a bound; square roots of curvature."""
+        free, curvature = np.zeros(self.size, dtype=bool), np.zeros(self.size)
+        for block, own in zip(self.blocks, self.slices, strict=True):
+            free[own] = block.free(t[own], slope[own])
+            curvature[own] = np.sqrt(block.multiplier(t[own], slope[own]))
+        return free, curvature
+
+    def normals(self, t: np.ndarray, free: np.ndarray) -> Matrix:
+        """Orthonormal columns (sparse) to which a step in the free coordinates is orthogonal."""
+        columns = [
+            sp.coo_array(block.normal(t[own], free[own])[:, None])
+            for block, own in zip(self.blocks, self.slices, strict=True)
+        ]
+        return sp.csr_array(sp.block_diag(columns))
+
+    def reach(self, t: np.ndarray, step: np.ndarray) -> float:
+        """The largest α ≤ 1 for which t + α·step has crossed no bound."""
+        return min(
+            block.reach(t[own], step[own])
+            for block, own in zip(self.blocks, self.slices, strict=True)
+        )
+
+    def interior(self, t: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Which coordinates are not at a bound against which the step pushes."""
+        return np.concatenate(
+            [
+                block.interior(t[own], step[own])
+                for block, own in zip(self.blocks, self.slices, strict=True)
+            ]
+        )
+
+    def snapped(self, t: np.ndarray) -> np.ndarray:
+        """t, with what is at a bound up to the accuracy of an interior point put on it."""
+        return self.project(
+            np.concatenate(
+                [block.snap(t[own]) for block, own in zip(self.blocks, self.slices, strict=True)]
+            )
+        )
+
+    @cached_property
     def lipschitz(self) -> float:
         """The largest eigenvalue of MᵀM, from above: power iterations and a margin."""
         v = np.random.default_rng(0).standard_normal(self.size)
@@ -119,36 +166,44 @@ def _accelerated(product: _Product, t: np.ndarray, step: float, steps: int) -> n
     return t
 
 
-def _face_step(product: _Product, t: np.ndarray) -> np.ndarray | None:
-    """A Newton step within the face of t, or None if it makes no progress."""
+def _descend_on_face(product: _Product, t: np.ndarray, steps: int) -> np.ndarray:
+    """Newton steps on the face of t, each within what the last one left free, to its end.
+
+    The face is not enlarged on the way: releasing a bound before the face's own minimiser is
+    reached makes a degenerate problem zigzag in steps of length zero.
+    """
     x = product.image(t)
-    step = _newton(product, t, x)
-    reach = min(
-        block.reach(t[own], step[own])
-        for block, own in zip(product.blocks, product.slices, strict=True)
-    )
-    candidates = [product.project(t + alpha * step) for alpha in {1.0, reach}]
-    values = [float(np.linalg.norm(product.image(candidate))) for candidate in candidates]
-    chosen = int(np.argmin(values))
-    return candidates[chosen] if values[chosen] < float(np.linalg.norm(x)) else None
+    free, curvature = product.face(t, product.matrix.T @ x)
+    for _ in range(steps):
+        step = _newton(product, t, x, free, curvature)
+        reach = product.reach(t, step)
+        # Projected steps may meet many bounds at a time; the cut one always descends.
+        lengths = (1.0,) if reach == 1.0 else (1.0, 0.5, 0.25, reach)
+        candidates = [product.project(t + length * step) for length in lengths]
+        images = [product.image(candidate) for candidate in candidates]
+        chosen = int(np.argmin([np.linalg.norm(image) for image in images]))
+        if not np.linalg.norm(images[chosen]) < np.linalg.norm(x):
+            if reach == 1.0:
+                break
+            # Blocked where it stands: the bounds met at once leave the face.
+        else:
+            t, x = candidates[chosen], images[chosen]
+        held = free & ~product.interior(t, step)
+        if not held.any():
+            break
+        free = free & ~held
+    return t
 
 
-def _newton(product: _Product, t: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _newton(
+    product: _Product, t: np.ndarray, x: np.ndarray, free: np.ndarray, curvature: np.ndarray
+) -> np.ndarray:
     """The step that minimises |x + M s|² + Σ μ_b |s_b|² over the directions of the face."""
-    slope = product.matrix.T @ x
-    free = np.zeros(product.size, dtype=bool)
-    curvature = np.zeros(product.size)
-    normals = np.zeros((product.size, len(product.blocks)))
-    for index, (block, own) in enumerate(zip(product.blocks, product.slices, strict=True)):
-        free[own] = block.free(t[own], slope[own])
-        curvature[own] = np.sqrt(block.multiplier(t[own], slope[own]))
-        normals[own, index] = block.normal(t[own], free[own])
     step = np.zeros(product.size)
     columns = np.flatnonzero(free)
     if columns.size == 0:
         return step
-    matrix, normals = product.matrix[:, columns], normals[columns]
-    normals = normals[:, np.any(normals != 0, axis=0)]
+    matrix, normals = product.matrix[:, columns], product.normals(t, free)[columns]
     curved = curvature[columns]
 
     def tangent(s: np.ndarray) -> np.ndarray:
@@ -160,12 +215,25 @@ def _newton(product: _Product, t: np.ndarray, x: np.ndarray) -> np.ndarray:
         system = np.vstack([dense - (dense @ normals) @ normals.T, np.diag(curved)])
         found = np.linalg.lstsq(system, right, rcond=None)[0]
     else:
-        system = LinearOperator(
-            (right.size, columns.size),
-            matvec=lambda s: np.concatenate([matrix @ tangent(s), curved * tangent(s)]),
-            rmatvec=lambda y: tangent(matrix.T @ y[: x.size] + curved * y[x.size :]),
-            dtype=np.float64,
-        )
+        system = aslinearoperator(_Face(matrix, curved, tangent))
         found = lsmr(system, right, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=400)[0]
     step[columns] = tangent(found)
     return step
+
+
+class _Face:
+    """The matrix of a Newton step, for LSMR: products only."""
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, matrix: Matrix, curved: np.ndarray, tangent: Callable):
+        self.matrix, self.curved, self.tangent = matrix, curved, tangent
+        self.shape = (sum(matrix.shape), matrix.shape[1])
+
+    def matvec(self, s: np.ndarray) -> np.ndarray:
+        s = self.tangent(s.ravel())
+        return np.concatenate([self.matrix @ s, self.curved * s])
+
+    def rmatvec(self, y: np.ndarray) -> np.ndarray:
+        rows = self.matrix.shape[0]
+        return self.tangent(self.matrix.T @ y[:rows] + self.curved * y[rows:])

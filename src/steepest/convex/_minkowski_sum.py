@@ -10,11 +10,12 @@ from jaxtyping import Float
 from steepest.errors import ArgumentError, TooManyPiecesError
 
 from ._arrays import Matrix
+from ._blocks import Part
 from ._convex_set import ConvexSet
 from ._empty import Empty
 from ._everything import Everything
 from ._extreme import extreme_points
-from ._least_norm import Part
+from ._hull import Hull
 from ._nearest_in_sum import nearest_in_sum
 from ._zonotope import Zonotope
 from ._zonotope_vertices import MAX_VERTICES
@@ -108,8 +109,8 @@ class MinkowskiSum(ConvexSet):
 def minkowski_sum(summands: Iterable[ConvexSet]) -> ConvexSet:
     """The Minkowski sum in its simplest form.
 
-    Nested sums are opened and zonotopes joined; with an empty summand the sum is empty, else with
-    all of R^d it is that; a sum of one is that one.
+    Nested sums are opened; zonotopes and hulls of two points are joined to one zonotope; with an
+    empty summand the sum is empty, else with all of R^d it is that; a sum of one is that one.
 
     Raises `ArgumentError` as `MinkowskiSum` does.
 
@@ -121,6 +122,8 @@ def minkowski_sum(summands: Iterable[ConvexSet]) -> ConvexSet:
     opened: list[ConvexSet] = []
     for summand in summands:
         opened += summand.summands if isinstance(summand, MinkowskiSum) else [summand]
+    if len(opened) > 1:
+        opened = [_as_zonotope_if_segment(summand) for summand in opened]
     if len({summand.dimension for summand in opened}) == 1:
         for kind in (Empty, Everything):
             if any(isinstance(summand, kind) for summand in opened):
@@ -130,6 +133,13 @@ def minkowski_sum(summands: Iterable[ConvexSet]) -> ConvexSet:
         opened = [summand for summand in opened if not isinstance(summand, Zonotope)]
         opened.append(Zonotope.sum(zonotopes))
     return opened[0] if len(opened) == 1 else MinkowskiSum(opened)
+
+
+def _as_zonotope_if_segment(summand: ConvexSet) -> ConvexSet:
+    if not isinstance(summand, Hull) or len(summand.points) != 2:
+        return summand
+    first, last = summand.points
+    return Zonotope((first + last) / 2, ((last - first) / 2)[None, :])
 
 
 def _rank(points: np.ndarray) -> int:

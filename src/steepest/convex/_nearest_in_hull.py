@@ -20,10 +20,11 @@ def nearest_in_hull(
     goes to `wolfe`.
     """
     shifted = points - point
-    scale = float(np.abs(shifted).max())
+    scale = float(np.linalg.norm(shifted, axis=1).max())
     if scale == 0.0 or len(points) == 1:
         return points[0]
     shifted = shifted / scale
+    width = float(np.linalg.norm(np.ptp(shifted, axis=0)))
 
     def farthest(direction: np.ndarray) -> np.ndarray:
         return shifted[np.argmax(shifted @ direction)]
@@ -32,7 +33,7 @@ def nearest_in_hull(
         return float(x @ (x - farthest(-x)))
 
     def rounding(x: np.ndarray) -> float:
-        return 1e-15 * (1.0 + float(np.linalg.norm(x)))
+        return (width + 1e-4) * (1e-12 * float(np.linalg.norm(x)) + 1e-15)
 
     nearest = _by_least_squares(shifted)
     if nearest is None or gap(nearest) > rounding(nearest):

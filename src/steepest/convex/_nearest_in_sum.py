@@ -13,11 +13,10 @@ def nearest_in_sum(shape: ConvexSet, point: Float[np.ndarray, " d"]) -> Float[np
     parts = [part for part in parts if part.matrix.shape[1]]
     if not parts:
         return center
-    # A hundredth of what `project` asks for leaves room for the rounding of `point + x`.
     x = least_norm(
         center - point,
         parts,
         gap=lambda x: shape._gap(point, point + x),
-        target=lambda x: 0.01 * shape._allowed_gap(point, point + x),
+        target=lambda x: shape._allowed_gap(point, point + x, slack=0.01),
     )
     return point + x

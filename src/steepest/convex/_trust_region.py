@@ -21,15 +21,15 @@ def least_squares_in_ball(
     scale = float(singular.max())
     wanted = np.where(singular > 1e-15 * scale, wanted / scale, 0.0)
     singular = np.where(singular > 1e-15 * scale, singular / scale, 1.0)
-    multiplier = 0.0
+    multiplier, u, norm = 0.0, wanted / singular, float(np.linalg.norm(wanted / singular))
     for _ in range(200):
-        damped = singular * singular + multiplier
-        u = singular * wanted / damped
-        norm = float(np.linalg.norm(u))
         if norm <= 1.0 + 4e-16:
             break
+        damped = singular * singular + multiplier
         step = (norm - 1.0) * norm * norm / float(np.sum(u * u / damped))
         if multiplier + step == multiplier:
             break
         multiplier += step
+        u = singular * wanted / (singular * singular + multiplier)
+        norm = float(np.linalg.norm(u))
     return u / max(norm, 1.0)

@@ -29,16 +29,18 @@ def wolfe(
     """
     corral, weights = start[None, :].copy(), np.ones(1)
     best, best_gap = start, np.inf
-    stalled = 0
+    least, stalled = np.inf, 0
     for _ in range(max_steps):
         x = weights @ corral
         vertex = farthest(-x)
         gap = float(x @ (x - vertex))
         if gap < best_gap:
-            best, best_gap, stalled = x, gap, 0
-        else:
-            stalled += 1
-        if gap <= target(x) or stalled > 20 or np.any(np.all(corral == vertex, axis=1)):
+            best, best_gap = x, gap
+        # The norm falls at every major step, the gap need not.
+        norm = float(np.linalg.norm(x))
+        stalled = stalled + 1 if norm >= least else 0
+        least = min(least, norm)
+        if gap <= target(x) or stalled > 3 or np.any(np.all(corral == vertex, axis=1)):
             break
         corral, weights = np.vstack([corral, vertex]), np.append(weights, 0.0)
         corral, weights = _minor_steps(corral, weights)

@@ -9,9 +9,8 @@ import scipy.sparse as sp
 from jaxtyping import Float
 
 from ._arrays import Matrix, operator, vector
-from ._blocks import Box
+from ._blocks import Box, Part
 from ._convex_set import ConvexSet
-from ._least_norm import Part
 from ._nearest_in_sum import nearest_in_sum
 from ._zonotope_vertices import zonotope_vertices
 
