@@ -11,5 +11,6 @@ from steepest.pieces._double import (
 )
 from steepest.pieces._program import Program as Program, trace as trace
 from steepest.pieces._source import user_line as user_line
+from steepest.pieces._straight import NotStraight as NotStraight, straight as straight
 from steepest.pieces._tape import Exit as Exit, Switch as Switch, Tape as Tape
 from steepest.pieces._walk import NeedsBranch as NeedsBranch, Walked as Walked, walk as walk

@@ -127,7 +127,7 @@ class _Walk:
     def run(self) -> Walked:
         closed = self.program.closed
         args = [
-            Number([jnp.asarray(value)], i, jnp.abs(jnp.asarray(value)), _eps(leaf.dtype))
+            Number([jnp.asarray(value)], i, jnp.abs(jnp.asarray(value)), dtype_eps(leaf.dtype))
             for i, (value, leaf) in enumerate(
                 zip(self.program.start, self.program.point.leaves, strict=True)
             )
@@ -144,7 +144,7 @@ class _Walk:
     def jaxpr(self, closed: jex_core.ClosedJaxpr, args: list[Number]) -> list[Number]:
         jaxpr = closed.jaxpr
         env: dict[Any, Number] = {}
-        last_use = _last_uses(jaxpr)
+        last_use = last_uses(jaxpr)
         for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
             env[var] = constant(const, getattr(var.aval, "dtype", None))
         env.update(zip(jaxpr.invars, args, strict=True))
@@ -775,10 +775,10 @@ def constant(value: Any, dtype: Any = None) -> Number:
         size = jnp.abs(array) if smooth.is_float(array) else jnp.zeros(array.shape)
     else:
         size = jnp.zeros(jnp.shape(value))
-    return Number([array], None, size, _eps(dtype))
+    return Number([array], None, size, dtype_eps(dtype))
 
 
-def _eps(dtype: Any) -> float:
+def dtype_eps(dtype: Any) -> float:
     if dtype is None or not _is_float_type(dtype):
         return float(np.finfo(np.float64).eps)
     return float(jnp.finfo(dtype).eps)
@@ -849,7 +849,7 @@ def _is_linear(name: str, inputs: list[Number]) -> bool:
     return name == "div" and (inputs[1].ref is None or inputs[1].flat)
 
 
-def _last_uses(jaxpr: Any) -> dict[Any, int]:
+def last_uses(jaxpr: Any) -> dict[Any, int]:
     """The last equation that reads each variable, with dead equations left out."""
     last: dict[Any, int] = {
         v: len(jaxpr.eqns) for v in jaxpr.outvars if not isinstance(v, jex_core.Literal)
@@ -1143,8 +1143,8 @@ def _network(self: _Walk, x: Number, near: np.ndarray, axis: int, line: str) -> 
             continue
         rows, left = (np.array(c) for c in zip(*pairs, strict=True))
         lower, upper = (
-            self.structural("gather", [lines], line, lambda v, s=s: [v[0][rows, left + s]])[0]
-            for s in (0, 1)
+            self.structural("gather", [lines], line, lambda v, r=rows, c=c: [v[0][r, c]])[0]
+            for c in (left, left + 1)
         )
         low = self.primitive("min", [lower, upper], line)
         high = self.primitive("max", [lower, upper], line)

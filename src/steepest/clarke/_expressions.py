@@ -1,0 +1,395 @@
+"""First-order algebra of a tape: gradients of everything, in the variables and in symbols.
+
+One Jacobian of `Tape.cut` writes each key, each candidate and the value as a row over (x, δ). The
+exits δ are then replaced by *symbols*, as few as there can be:
+
+- switches whose margins are proportional (as functions, tested at random points) are one *class*:
+  relu(x) and relu(−x), the halves of softplus, the same kink twice;
+- an exit of a two-way class with margin z whose candidates differ by a multiple of z is written
+  y = c₁ + α ρ, with ρ = max(z, 0): the abs-normal form of Griewank (2013). What cancels in the
+  program then cancels here;
+- any other exit is a symbol of its own, with one candidate row for each outcome (minus the exit
+  where the choice is a minimum, so that every such symbol is a maximum).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+
+from steepest.pieces import Program, Tape
+
+RANDOM_POINTS = 5
+_CHUNK = 256
+_CLOSE = 1e-9
+
+
+@dataclass
+class Class:
+    """Switches that decide alike.
+
+    Attributes:
+        members: (switch, flipped) for each; a flipped two-way switch takes the other outcome.
+        base: the number of its first key on the tape; the others follow.
+        count: number of outcomes.
+        allowed: outcomes that can be taken.
+        trivial: the keys agree identically, so there is nothing to decide.
+        forced: told from outside; its margins are constraints even where nothing else hangs on it.
+        jumps: one of its switches jumps.
+        spread: rows over (x, symbols) of κ_k − κ_0, k = 1 … (count − 1, d + S).
+        ball: rows of the vector whose norm is taken, or None.
+    """
+
+    members: list[tuple[int, bool]]
+    base: int
+    count: int
+    allowed: list[int]
+    trivial: bool
+    forced: bool
+    jumps: bool
+    at_equality: int
+    spread: sp.csr_array
+    ball: sp.csr_array | None = None
+
+    @property
+    def rows(self) -> sp.csr_array:
+        """What its decision hangs on."""
+        return self.spread if self.ball is None else self.ball
+
+
+@dataclass
+class Symbol:
+    """One number whose gradient depends on the outcome of its class.
+
+    `candidates` has a row over (x, symbols) for each outcome. `maximum`: the symbol is the
+    largest of its candidates, identically; `whole`: no identity says that it is continuous.
+    """
+
+    owner: int
+    candidates: sp.csr_array
+    maximum: bool
+
+
+@dataclass
+class Expressions:
+    """The value and all symbols as rows over (x, symbols), strictly triangular in the symbols."""
+
+    dimension: int
+    value: sp.csr_array
+    symbols: list[Symbol]
+    classes: list[Class]
+    unproved_jumps: list[int] = field(default_factory=list)
+
+
+def expressions(program: Program, tape: Tape, rng: np.random.Generator) -> Expressions:
+    """See the module. Call inside `jax.enable_x64(True)`."""
+    return _Builder(program, tape, rng).build()
+
+
+def key_starts(tape: Tape) -> np.ndarray:
+    """Where the keys of each switch begin in the outputs of the tape."""
+    return np.cumsum([0, *[len(s.outcomes) for s in tape.switches]])
+
+
+class _Builder:
+    def __init__(self, program: Program, tape: Tape, rng: np.random.Generator):
+        self.program, self.tape, self.rng = program, tape, rng
+        self.d = program.point.dimension
+        self.E = len(tape.exits)
+        self.starts = key_starts(tape)
+        counts = [
+            len(tape.switches[e.switch].outcomes) if tape.computed(e.index) else 0
+            for e in tape.exits
+        ]
+        self.candidate_starts = self.starts[-1] + np.cumsum([0, *counts])
+        self.rows = self.jacobian()
+        self.values = self.random_values()
+
+    # ---- the raw rows
+
+    def outputs(self, flat: jax.Array) -> jax.Array:
+        leaves, place = [], 0
+        for shape in self.tape.shapes:
+            size = int(np.prod(shape))
+            leaves.append(flat[place : place + size].reshape(shape))
+            place += size
+        keys, candidates, value = self.tape.cut(leaves, flat[place:])
+        return jnp.concatenate([keys, candidates, jnp.reshape(value, (1,))])
+
+    def point(self) -> np.ndarray:
+        return np.concatenate([*[leaf.reshape(-1) for leaf in self.program.start], np.zeros(self.E)])
+
+    def jacobian(self) -> sp.csr_array:
+        out, pull = jax.vjp(self.outputs, jnp.asarray(self.point()))
+        many = jax.vmap(lambda cotangent: pull(cotangent)[0])
+        if out.size > 2 * _CHUNK:
+            many = jax.jit(many)
+        blocks = []
+        for start in range(0, out.size, _CHUNK):
+            width = min(_CHUNK, out.size - start)
+            eye = np.zeros((width, out.size))
+            eye[np.arange(width), start + np.arange(width)] = 1.0
+            blocks.append(sp.csr_array(np.asarray(many(jnp.asarray(eye)))))
+        return sp.csr_array(sp.vstack(blocks))
+
+    def random_values(self) -> np.ndarray:
+        """All outputs at random (x, δ) at distances O(1), shape (rows, points)."""
+        center = self.point()
+        columns = []
+        for i in range(RANDOM_POINTS):
+            radius = (0.3, 0.5, 0.1, 0.2, 0.05)[i % 5]
+            for shrink in (1.0, 0.1, 0.01):
+                step = radius * shrink * (1 + np.abs(center)) * self.rng.standard_normal(center.size)
+                with np.errstate(all="ignore"):
+                    here = np.asarray(self.outputs(jnp.asarray(center + step)))
+                if np.all(np.isfinite(here)):
+                    break
+            columns.append(np.where(np.isfinite(here), here, np.nan))
+        return np.stack(columns, axis=1)
+
+    # ---- classes
+
+    def build(self) -> Expressions:
+        classes, owner = self.classes()
+        symbols, substitution, candidates, unproved = self.symbols(classes, owner)
+        to_symbols = self.substituted(substitution, len(symbols))
+        for c in classes:
+            (first, _), *_ = c.members
+            here = self.key_rows(first)
+            if self.tape.switches[first].ball:
+                c.ball = to_symbols(self.rows[here])
+            elif not c.trivial:
+                first_key = self.rows[np.full(len(here) - 1, here[0])]
+                c.spread = to_symbols(sp.csr_array(self.rows[here[1:]] - first_key))
+            else:
+                c.spread = to_symbols(self.rows[:0])
+        done = []
+        for (c, maximum), rows in zip(symbols, candidates, strict=True):
+            done.append(Symbol(c, to_symbols(sp.csr_array(sp.vstack(rows))), maximum))
+        return Expressions(self.d, to_symbols(self.rows[[-1]]), done, classes, unproved)
+
+    def key_rows(self, t: int) -> np.ndarray:
+        return np.arange(self.starts[t], self.starts[t + 1])
+
+    def classes(self) -> tuple[list[Class], dict[int, tuple[int, bool]]]:
+        switches = self.tape.switches
+        two_way = [
+            s.index for s in switches if len(s.outcomes) == 2 and not s.ball and s.forced is None
+        ]
+        leader = self.proportional(two_way)
+        classes: list[Class] = []
+        owner: dict[int, tuple[int, bool]] = {}
+        number: dict[int, int] = {}
+        for s in switches:
+            first, flipped = leader.get(s.index, (s.index, False))
+            if first in number:
+                c = number[first]
+                classes[c].members.append((s.index, flipped))
+                classes[c].jumps |= s.jumps
+                owner[s.index] = (c, flipped)
+                continue
+            number[first] = len(classes)
+            owner[s.index] = (len(classes), False)
+            base, m = int(self.starts[s.index]), len(s.outcomes)
+            allowed = list(range(m)) if s.forced is None else [s.forced]
+            trivial = not s.ball and self.identically_zero(base, m)
+            if trivial and s.forced is None:
+                allowed = [s.at_equality]
+            elif trivial and s.jumps and s.forced != s.at_equality:
+                allowed = []
+            classes.append(
+                Class(
+                    [(s.index, False)],
+                    base,
+                    m,
+                    allowed,
+                    trivial,
+                    s.forced is not None,
+                    s.jumps,
+                    s.at_equality,
+                    sp.csr_array((0, self.d)),
+                )
+            )
+        return classes, owner
+
+    def identically_zero(self, base: int, m: int) -> bool:
+        block = self.values[base : base + m]
+        spread = np.abs(block - block[:1]).max()
+        rows = self.rows[base : base + m].toarray()
+        return bool(
+            spread <= 1e-12 * np.abs(block).max() and np.all(np.abs(rows - rows[:1]) <= 1e-12)
+        )
+
+    def proportional(self, two_way: list[int]) -> dict[int, tuple[int, bool]]:
+        """switch → (first switch of its class, whether its margin has the opposite sign)."""
+        if not two_way:
+            return {}
+        base = self.starts[np.array(two_way)]
+        gradient = sp.csr_array(self.rows[base] - self.rows[base + 1])
+        values = self.values[base] - self.values[base + 1]
+        joint = sp.csr_array(sp.hstack([gradient, sp.csr_array(np.nan_to_num(values))]))
+        length = np.sqrt(np.asarray(joint.multiply(joint).sum(axis=1)).ravel())
+        good = length > 0
+        unit = sp.csr_array(sp.diags_array(1 / np.where(good, length, 1.0)) @ joint)
+        probe = unit @ self.rng.standard_normal(joint.shape[1])
+        order = np.argsort(np.abs(probe))
+        result: dict[int, tuple[int, bool]] = {}
+        run: list[int] = []
+        for position, i in enumerate(order):
+            if not good[i]:
+                continue
+            previous = order[position - 1] if position else i
+            if abs(abs(probe[i]) - abs(probe[previous])) > _CLOSE:
+                self.split(run, unit, probe, two_way, result)
+                run = []
+            run.append(int(i))
+        self.split(run, unit, probe, two_way, result)
+        return result
+
+    def split(self, run, unit, probe, two_way, result) -> None:
+        """Within a run of equal probes, compare in full."""
+        waiting = sorted(run)
+        while waiting:
+            first, *rest = waiting
+            waiting = []
+            result[two_way[first]] = (two_way[first], False)
+            for i in rest:
+                sign = 1.0 if probe[first] * probe[i] > 0 else -1.0
+                gap = unit[[first]] - sign * unit[[i]]
+                if np.abs(gap.data).max(initial=0.0) <= _CLOSE:
+                    result[two_way[i]] = (two_way[first], sign < 0)
+                else:
+                    waiting.append(i)
+
+    # ---- symbols
+
+    def candidate_rows(self, e: int) -> tuple[sp.csr_array, np.ndarray]:
+        """Rows over (x, δ) and random values of an exit's candidates, outcome by outcome."""
+        exit_ = self.tape.exits[e]
+        m = len(self.tape.switches[exit_.switch].outcomes)
+        if exit_.sign is not None:
+            where = self.key_rows(exit_.switch)
+            return exit_.sign * self.rows[where], exit_.sign * self.values[where]
+        where = np.arange(self.candidate_starts[e], self.candidate_starts[e] + m)
+        return self.rows[where], self.values[where]
+
+    def symbols(self, classes, owner):
+        """Symbols as (class, maximum); exits as combinations; the symbols' rows over (x, δ)."""
+        exits_of: dict[int, int] = {}
+        for e in self.tape.exits:
+            c, _ = owner[e.switch]
+            exits_of[c] = exits_of.get(c, 0) + 1
+        symbols: list[tuple[int, bool]] = []
+        candidates: list[list[sp.csr_array]] = []
+        rho: dict[int, int] = {}
+        # exit e = rows[e] over (x, δ) + Σ coefficient · symbol
+        exit_rows, triples, unproved = [], [], []
+        nothing = sp.csr_array((1, self.d + self.E))
+        for e in self.tape.exits:
+            switch = self.tape.switches[e.switch]
+            c, flipped = owner[e.switch]
+            if switch.ball:
+                symbols.append((c, False))
+                candidates.append([nothing])
+                exit_rows.append(nothing)
+                triples.append((e.index, len(symbols) - 1, 1.0))
+                continue
+            rows, values = self.candidate_rows(e.index)
+            m = len(switch.outcomes)
+            if classes[c].trivial and not classes[c].forced:
+                exit_rows.append(rows[[classes[c].allowed[0]]])  # candidates agree identically
+                continue
+            alpha = None
+            if m == 2 and not classes[c].forced:
+                alpha = self.multiple(classes[c], rows, values)
+            nested = rows[:, self.d :].nnz > 0
+            single = e.sign is not None and exits_of[c] == 1
+            if alpha is not None and not (nested and single):
+                if c not in rho:
+                    rho[c] = len(symbols)
+                    symbols.append((c, True))
+                    i = classes[c].base
+                    candidates.append([self.rows[[i]] - self.rows[[i + 1]], nothing])
+                exit_rows.append(rows[[0]] if flipped else rows[[1]])
+                triples.append((e.index, rho[c], -alpha if flipped else alpha))
+                continue
+            if alpha is None and e.sign is None:
+                unproved.append(switch.index)
+            sign = -1.0 if e.sign == -1.0 else 1.0
+            picked = [sign * rows[[k]] for k in range(m)]
+            candidates.append(picked[::-1] if flipped else picked)
+            symbols.append((c, e.sign is not None))
+            exit_rows.append(nothing)
+            triples.append((e.index, len(symbols) - 1, sign))
+        where = np.array(triples).reshape(-1, 3)
+        mix = sp.csr_array(
+            (where[:, 2], (where[:, 0].astype(int), where[:, 1].astype(int))),
+            shape=(self.E, len(symbols)),
+        )
+        rows = sp.csr_array(sp.vstack(exit_rows)) if exit_rows else nothing[:0]
+        return symbols, (rows, mix), candidates, unproved
+
+    def multiple(self, c: Class, rows: sp.csr_array, values: np.ndarray) -> float | None:
+        """α with candidate₀ − candidate₁ = α · margin of the class, identically."""
+        i, j = c.base, c.base + 1
+        margin = np.append(
+            _entries(self.rows[[i]] - self.rows[[j]]), self.values[i] - self.values[j]
+        )
+        gap = np.append(_entries(rows[[0]] - rows[[1]]), values[0] - values[1])
+        if not np.all(np.isfinite(margin)) or not np.all(np.isfinite(gap)):
+            return None
+        square = float(margin @ margin)
+        if square == 0.0:
+            return None
+        alpha = float(gap @ margin) / square
+        if np.abs(gap - alpha * margin).max() > _CLOSE * max(np.abs(gap).max(), 1e-300):
+            return 0.0 if not gap.any() else None
+        return alpha
+
+    def substituted(self, substitution, count: int):
+        """Rows over (x, δ) → rows over (x, symbols), by the triangular system of the exits."""
+        rows, mix = substitution
+        own = sp.csr_array(sp.hstack([rows[:, : self.d], mix])) if self.E else None
+        feeds = rows[:, self.d :]
+        solved = own
+        if self.E and feeds.nnz:
+            while True:
+                following = own + feeds @ solved
+                if (following - solved).nnz == 0 or abs(following - solved).max() == 0.0:
+                    break
+                solved = sp.csr_array(following)
+
+        def to_symbols(raw: sp.csr_array) -> sp.csr_array:
+            raw = sp.csr_array(raw)
+            plain = sp.csr_array(
+                sp.hstack([raw[:, : self.d], sp.csr_array((raw.shape[0], count))])
+            )
+            if not self.E:
+                return plain
+            delta = raw[:, self.d :]
+            return _cleaned(plain + delta @ solved, abs(plain) + abs(delta) @ abs(solved))
+
+        return to_symbols
+
+
+def _entries(row: sp.csr_array) -> np.ndarray:
+    """A row's entries; a long row's images under fixed irregular weights, a few numbers."""
+    if row.shape[1] < 4096:
+        return row.toarray().ravel()
+    row = sp.coo_array(row)
+    columns = row.coords[1].astype(np.float64)
+    return np.array([row.data @ np.cos(k * 0.7310585 * columns + k) for k in range(1, 9)])
+
+
+def _cleaned(rows: sp.csr_array, sizes: sp.csr_array) -> sp.csr_array:
+    """Without the entries that are rounding of what cancelled."""
+    rows = sp.csr_array(rows)
+    floor = sp.csr_array(sizes) * 1e-13
+    keep = sp.csr_array(abs(rows) > floor)
+    cleaned = sp.csr_array(rows.multiply(keep))
+    cleaned.eliminate_zeros()
+    return cleaned
