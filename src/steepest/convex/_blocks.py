@@ -38,8 +38,13 @@ class Block(abc.ABC):
         """Which coordinates are not held at a bound by the gradient `slope` (bool, shape (m,))."""
 
     @abc.abstractmethod
-    def normal(self, t: Float[np.ndarray, " m"], free: np.ndarray) -> Float[np.ndarray, " m"]:
-        """A unit vector, on the free coordinates, to which steps are orthogonal; 0 for none."""
+    def normal(
+        self, t: Float[np.ndarray, " m"], free: np.ndarray, held: bool
+    ) -> Float[np.ndarray, " m"]:
+        """A unit vector, on the free coordinates, to which steps are orthogonal; 0 for none.
+
+        `held` says whether there is a multiplier: whether the gradient keeps t on its boundary.
+        """
 
     @abc.abstractmethod
     def multiplier(self, t: Float[np.ndarray, " m"], slope: Float[np.ndarray, " m"]) -> float:
@@ -73,7 +78,7 @@ class Box(Block):
     def free(self, t, slope):
         return ~((t >= self.half_widths) & (slope <= 0) | (t <= -self.half_widths) & (slope >= 0))
 
-    def normal(self, t, free):
+    def normal(self, t, free, held):
         return np.zeros_like(t)
 
     def multiplier(self, t, slope):
@@ -113,7 +118,7 @@ class Simplex(Block):
         level = float(t[inside] @ slope[inside]) / float(t[inside].sum())
         return inside | (slope < level)
 
-    def normal(self, t, free):
+    def normal(self, t, free, held):
         return free / np.sqrt(max(np.sum(free), 1))
 
     def multiplier(self, t, slope):
@@ -147,8 +152,8 @@ class Ball(Block):
     def free(self, t, slope):
         return np.ones(self.m, dtype=bool)
 
-    def normal(self, t, free):
-        return t / self.radius if self._on_sphere(t) else np.zeros(self.m)
+    def normal(self, t, free, held):
+        return t / self.radius if held else np.zeros(self.m)
 
     def multiplier(self, t, slope):
         held = -float(t @ slope) / (self.radius * self.radius)

@@ -142,14 +142,15 @@ class ConvexSet(abc.ABC):
         # The difference first: the two inner products may be large and nearly equal.
         return float(residual @ (nearest - self.support_point(-residual)))
 
-    def _allowed_gap(self, point: np.ndarray, nearest: np.ndarray, slack: float = 1.0) -> float:
-        """What `project` asks for; with slack < 1, what a solver may stop at."""
+    def _allowed_gap(
+        self, point: np.ndarray, nearest: np.ndarray, slack: float = 1.0, rounding: float = 1e-14
+    ) -> float:
+        """What `project` asks for; with smaller constants, what a solver may stop at."""
         lower, upper = self.bounding_box()
         width = float(np.linalg.norm(upper - lower))
         radius = max(_largest_norm(lower, upper), float(np.linalg.norm(point)))
         distance = float(np.linalg.norm(nearest - point))
-        rounding = 1e-14 * max(slack, 0.3) * radius
-        return (width + 1e-4 * radius) * (1e-10 * slack * distance + rounding)
+        return (width + 1e-4 * radius) * (1e-10 * slack * distance + rounding * radius)
 
 
 def _largest_norm(lower: np.ndarray, upper: np.ndarray) -> float:

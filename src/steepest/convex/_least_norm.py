@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,55 +18,64 @@ from ._conic import conic_least_norm
 _DENSE_FACE = 4_000_000
 
 
+class Goal(NamedTuple):
+    """How near is near enough, as bounds on the gap of x."""
+
+    gap: Callable[[np.ndarray], float]
+    sharp: Callable[[np.ndarray], float]
+    """Under this nothing is left to gain."""
+    enough: Callable[[np.ndarray], float]
+    """Under this x will do, once further rounds do not shorten it."""
+
+
 def least_norm(
-    offset: Float[np.ndarray, " d"],
-    parts: Sequence[Part],
-    gap: Callable[[np.ndarray], float],
-    target: Callable[[np.ndarray], float],
-    *,
-    rounds: int = 4,
+    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 6
 ) -> Float[np.ndarray, " d"]:
     """Proposes the x = offset + Σ M_b t_b, t_b in block b, of least norm; the caller certifies it.
 
     Two methods in turn. Accelerated projected gradients, restarted when they turn uphill, find
     the face on which the solution lies; no matrix is factored. Newton steps on that face (least
     squares with the other parameters fixed) then finish exactly, or meet bounds and shorten the
-    face. Ends when gap(x) ≤ target(x). What `rounds` of this do not bring there is badly
-    conditioned: an interior-point method starts the rounds anew next to the solution.
+    face. What `rounds` of this do not finish is badly conditioned: an interior-point method
+    starts the rounds anew next to the solution.
 
     Sources: Beck, Teboulle 2009 (acceleration); O'Donoghue, Candès 2015 (restart); Moré, Toraldo
     1991, "On the solution of large quadratic programming problems with bound constraints".
     """
     product = _Product(offset, parts)
-    best, done = _rounds(product, product.start(), gap, target, rounds)
+    best, done = _rounds(product, product.start(), goal, rounds)
     if done:
         return best
     near = product.snapped(conic_least_norm(offset, parts))
-    other, _ = _rounds(product, near, gap, target, rounds)
-    return other if gap(other) < gap(best) else best
+    other, _ = _rounds(product, near, goal, 2 * rounds)
+    return min(best, other, key=lambda x: _uncertainty(x, goal.gap(x)))
 
 
-def _rounds(
-    product: "_Product",
-    t: np.ndarray,
-    gap: Callable[[np.ndarray], float],
-    target: Callable[[np.ndarray], float],
-    rounds: int,
-) -> tuple[np.ndarray, bool]:
-    """The x of the least gap met, and whether it met the target."""
+def _rounds(product: "_Product", t: np.ndarray, goal: Goal, rounds: int) -> tuple[np.ndarray, bool]:
+    """The best x met, and whether it is as good as the goal asks."""
     accelerate = partial(_accelerated, product, step=1.0 / product.lipschitz, steps=100)
     descend = partial(_descend_on_face, product, steps=10)
     best, best_gap = product.offset, np.inf
     for _ in range(rounds):
+        before = float(np.linalg.norm(best))
         for move in (accelerate, descend):
             t = move(t)
             x = product.image(t)
-            now = gap(x)
-            if now < best_gap:
-                best, best_gap = x, now
-            if best_gap <= target(best):
-                return best, True
+            gap = goal.gap(x)
+            if _uncertainty(x, gap) < _uncertainty(best, best_gap):
+                best, best_gap = x, gap
+            if gap <= goal.sharp(x):
+                return x, True
+        # Near a boundary a gap of the size of rounding still allows an error of its square root.
+        if best_gap <= goal.enough(best) and np.linalg.norm(best) > 0.99 * before:
+            return best, True
     return best, False
+
+
+def _uncertainty(x: np.ndarray, gap: float) -> float:
+    """By how much |x| may exceed the least norm: that is between |x| − gap/|x| and |x|, and ≥ 0."""
+    norm = float(np.linalg.norm(x))
+    return min(gap / norm, norm) if norm > 0.0 and gap < np.inf else gap
 
 
 class _Product:
@@ -98,17 +108,17 @@ class _Product:
         )
 
     def face(self, t: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which coordinates the gradient does not hold at a bound; square roots of curvature."""
-        free, curvature = np.zeros(self.size, dtype=bool), np.zeros(self.size)
+        """Which coordinates the gradient does not hold at a bound; the multipliers of each."""
+        free, multipliers = np.zeros(self.size, dtype=bool), np.zeros(self.size)
         for block, own in zip(self.blocks, self.slices, strict=True):
             free[own] = block.free(t[own], slope[own])
-            curvature[own] = np.sqrt(block.multiplier(t[own], slope[own]))
-        return free, curvature
+            multipliers[own] = block.multiplier(t[own], slope[own])
+        return free, multipliers
 
-    def normals(self, t: np.ndarray, free: np.ndarray) -> Matrix:
+    def normals(self, t: np.ndarray, free: np.ndarray, multipliers: np.ndarray) -> Matrix:
         """Orthonormal columns (sparse) to which a step in the free coordinates is orthogonal."""
         columns = [
-            sp.coo_array(block.normal(t[own], free[own])[:, None])
+            sp.coo_array(block.normal(t[own], free[own], bool(multipliers[own].any()))[:, None])
             for block, own in zip(self.blocks, self.slices, strict=True)
         ]
         return sp.csr_array(sp.block_diag(columns))
@@ -173,12 +183,12 @@ def _descend_on_face(product: _Product, t: np.ndarray, steps: int) -> np.ndarray
     reached makes a degenerate problem zigzag in steps of length zero.
     """
     x = product.image(t)
-    free, curvature = product.face(t, product.matrix.T @ x)
+    free, multipliers = product.face(t, product.matrix.T @ x)
     for _ in range(steps):
-        step = _newton(product, t, x, free, curvature)
+        step = _newton(product, t, x, free, multipliers)
         reach = product.reach(t, step)
         # Projected steps may meet many bounds at a time; the cut one always descends.
-        lengths = (1.0,) if reach == 1.0 else (1.0, 0.5, 0.25, reach)
+        lengths = {1.0, 0.5, 0.25, 0.05, reach}
         candidates = [product.project(t + length * step) for length in lengths]
         images = [product.image(candidate) for candidate in candidates]
         chosen = int(np.argmin([np.linalg.norm(image) for image in images]))
@@ -196,15 +206,15 @@ def _descend_on_face(product: _Product, t: np.ndarray, steps: int) -> np.ndarray
 
 
 def _newton(
-    product: _Product, t: np.ndarray, x: np.ndarray, free: np.ndarray, curvature: np.ndarray
+    product: _Product, t: np.ndarray, x: np.ndarray, free: np.ndarray, multipliers: np.ndarray
 ) -> np.ndarray:
     """The step that minimises |x + M s|² + Σ μ_b |s_b|² over the directions of the face."""
     step = np.zeros(product.size)
     columns = np.flatnonzero(free)
     if columns.size == 0:
         return step
-    matrix, normals = product.matrix[:, columns], product.normals(t, free)[columns]
-    curved = curvature[columns]
+    matrix, normals = product.matrix[:, columns], product.normals(t, free, multipliers)[columns]
+    curved = np.sqrt(multipliers[columns])
 
     def tangent(s: np.ndarray) -> np.ndarray:
         return s - normals @ (normals.T @ s)

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ._convex_set import ConvexSet
-from ._least_norm import least_norm
+from ._least_norm import Goal, least_norm
 
 
 def nearest_in_sum(shape: ConvexSet, point: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
@@ -13,10 +13,9 @@ def nearest_in_sum(shape: ConvexSet, point: Float[np.ndarray, " d"]) -> Float[np
     parts = [part for part in parts if part.matrix.shape[1]]
     if not parts:
         return center
-    x = least_norm(
-        center - point,
-        parts,
+    goal = Goal(
         gap=lambda x: shape._gap(point, point + x),
-        target=lambda x: shape._allowed_gap(point, point + x, slack=0.01),
+        sharp=lambda x: shape._allowed_gap(point, point + x, slack=0.01, rounding=1e-17),
+        enough=lambda x: shape._allowed_gap(point, point + x, slack=0.01, rounding=3e-15),
     )
-    return point + x
+    return point + least_norm(center - point, parts, goal)
