@@ -131,7 +131,8 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
         found = search(component, affine, identities, frame.full)
         leaf.parts.append((frame, found))
         leaf.programs += found.programs
-        gradients = np.array([p.gradient for p in found.pieces]).reshape(-1, component.rank)
+        gradients = np.array([p.gradient for p in found.pieces])
+        gradients = gradients.reshape(len(found.pieces), component.rank)
         if not found.exact:
             leaf.exact = False
         if not len(gradients) and found.exact:

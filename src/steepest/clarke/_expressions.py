@@ -23,8 +23,9 @@ import scipy.sparse as sp
 
 from steepest.pieces import Program, Tape
 
-RANDOM_POINTS = 5
+_RADII = (0.3, 0.5, 0.1, 0.2, 0.05)  # of the random points of identity tests
 _CHUNK = 256
+_DENSE = 4_000_000  # entries of a Jacobian that is computed at once
 _CLOSE = 1e-9
 
 
@@ -106,8 +107,7 @@ class _Builder:
             for e in tape.exits
         ]
         self.candidate_starts = self.starts[-1] + np.cumsum([0, *counts])
-        self.rows = self.jacobian()
-        self.values = self.random_values()
+        self.rows, self.values = self.evaluated()
 
     # ---- the raw rows
 
@@ -123,33 +123,52 @@ class _Builder:
     def point(self) -> np.ndarray:
         return np.concatenate([*[leaf.reshape(-1) for leaf in self.program.start], np.zeros(self.E)])
 
-    def jacobian(self) -> sp.csr_array:
-        out, pull = jax.vjp(self.outputs, jnp.asarray(self.point()))
-        many = jax.vmap(lambda cotangent: pull(cotangent)[0])
-        if out.size > 2 * _CHUNK:
-            many = jax.jit(many)
-        blocks = []
-        for start in range(0, out.size, _CHUNK):
-            width = min(_CHUNK, out.size - start)
-            eye = np.zeros((width, out.size))
-            eye[np.arange(width), start + np.arange(width)] = 1.0
-            blocks.append(sp.csr_array(np.asarray(many(jnp.asarray(eye)))))
-        return sp.csr_array(sp.vstack(blocks))
+    def evaluated(self) -> tuple[sp.csr_array, np.ndarray]:
+        """The Jacobian at (x, 0), and all outputs at random (x, δ) at distances O(1).
 
-    def random_values(self) -> np.ndarray:
-        """All outputs at random (x, δ) at distances O(1), shape (rows, points)."""
+        Compiled together: for small programs compiling is what costs.
+        """
         center = self.point()
-        columns = []
-        for i in range(RANDOM_POINTS):
-            radius = (0.3, 0.5, 0.1, 0.2, 0.05)[i % 5]
-            for shrink in (1.0, 0.1, 0.01):
-                step = radius * shrink * (1 + np.abs(center)) * self.rng.standard_normal(center.size)
-                with np.errstate(all="ignore"):
-                    here = np.asarray(self.outputs(jnp.asarray(center + step)))
-                if np.all(np.isfinite(here)):
-                    break
-            columns.append(np.where(np.isfinite(here), here, np.nan))
-        return np.stack(columns, axis=1)
+        points = [
+            center + radius * (1 + np.abs(center)) * self.rng.standard_normal(center.size)
+            for radius in _RADII
+        ]
+        points += [center + 0.05 * (p - center) for p in points]
+        rows = int(self.candidate_starts[-1]) + 1
+        if rows * center.size > _DENSE:
+            values = jax.jit(jax.vmap(self.outputs))(jnp.asarray(np.stack(points)))
+            return self.jacobian_by_rows(rows), self.usable(np.asarray(values))
+        jacobian = jax.jacfwd if center.size <= rows else jax.jacrev
+
+        def both(at: jax.Array, many: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return jacobian(self.outputs)(at), jax.vmap(self.outputs)(many)
+
+        J, values = jax.jit(both)(jnp.asarray(center), jnp.asarray(np.stack(points)))
+        return sp.csr_array(np.asarray(J)), self.usable(np.asarray(values))
+
+    def usable(self, values: np.ndarray) -> np.ndarray:
+        """One column a random point: the far one, or the near one where f is not defined there."""
+        far, near = values[: len(_RADII)], values[len(_RADII) :]
+        fine = np.all(np.isfinite(far), axis=1, keepdims=True)
+        chosen = np.where(fine, far, near)
+        return np.where(np.isfinite(chosen), chosen, np.nan).T
+
+    def jacobian_by_rows(self, rows: int) -> sp.csr_array:
+        """A large Jacobian is mostly zeros: some rows at a time, kept sparse."""
+        at = jnp.asarray(self.point())
+
+        def some(cotangents: jax.Array) -> jax.Array:
+            _, pull = jax.vjp(self.outputs, at)
+            return jax.vmap(lambda c: pull(c)[0])(cotangents)
+
+        compiled = jax.jit(some)
+        blocks = []
+        for start in range(0, rows, _CHUNK):
+            eye = np.zeros((_CHUNK, rows))
+            width = min(_CHUNK, rows - start)
+            eye[np.arange(width), start + np.arange(width)] = 1.0
+            blocks.append(sp.csr_array(np.asarray(compiled(jnp.asarray(eye)))[:width]))
+        return sp.csr_array(sp.vstack(blocks))
 
     # ---- classes
 

@@ -12,14 +12,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core as jex_core
 
 from steepest.pieces import NotStraight, Program, straight
+
+_SMALL = 2_000
 
 
 def gradient_without_ties(
     program: Program, tie_tol: float | None
 ) -> tuple[float, np.ndarray] | None:
-    """(value, gradient) where no choice is tied and nothing is singular at x, else None."""
+    """(value, gradient) where no choice is tied and nothing is singular at x, else None.
+
+    None also for small programs: walking them costs less than compiling them.
+    """
+    if _size(program.closed.jaxpr) < _SMALL:
+        return None
 
     def run(leaves: list[Any]) -> tuple[Any, Any]:
         return straight(program, leaves, tie_tol)
@@ -36,3 +44,12 @@ def gradient_without_ties(
     if not np.isfinite(float(value)) or not np.all(np.isfinite(flat)):
         return None
     return float(value), flat
+
+
+def _size(jaxpr: Any) -> int:
+    """How many numbers a program computes, loops counted once."""
+    total = 0
+    for eqn in jaxpr.eqns:
+        total += sum(int(np.prod(getattr(v.aval, "shape", ()))) for v in eqn.outvars)
+        total += sum(_size(inner) for inner in jex_core.jaxprs_in_params(eqn.params))
+    return total

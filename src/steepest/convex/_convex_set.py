@@ -146,11 +146,15 @@ class ConvexSet(abc.ABC):
         self, point: np.ndarray, nearest: np.ndarray, slack: float = 1.0, rounding: float = 1e-14
     ) -> float:
         """What `project` asks for; with smaller constants, what a solver may stop at."""
-        lower, upper = self.bounding_box()
-        width = float(np.linalg.norm(upper - lower))
-        radius = max(_largest_norm(lower, upper), float(np.linalg.norm(point)))
+        width, radius = self._scales(point)
         distance = float(np.linalg.norm(nearest - point))
         return (width + 1e-4 * radius) * (1e-10 * slack * distance + rounding * radius)
+
+    def _scales(self, point: np.ndarray) -> tuple[float, float]:
+        """The diagonal of the bounding box; the largest norm in it and of `point`."""
+        lower, upper = self.bounding_box()
+        radius = max(_largest_norm(lower, upper), float(np.linalg.norm(point)))
+        return float(np.linalg.norm(upper - lower)), radius
 
 
 def _largest_norm(lower: np.ndarray, upper: np.ndarray) -> float:

@@ -29,26 +29,29 @@ class Goal(NamedTuple):
 
 
 def least_norm(
-    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 6
-) -> Float[np.ndarray, " d"]:
+    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 12
+) -> tuple[Float[np.ndarray, " d"], bool]:
     """Proposes the x = offset + Σ M_b t_b, t_b in block b, of least norm; the caller certifies it.
 
     Two methods in turn. Accelerated projected gradients, restarted when they turn uphill, find
     the face on which the solution lies; no matrix is factored. Newton steps on that face (least
     squares with the other parameters fixed) then finish exactly, or meet bounds and shorten the
-    face. What `rounds` of this do not finish is badly conditioned: an interior-point method
-    starts the rounds anew next to the solution.
+    face. Returns x and whether it is as good as the goal asks; if not the problem is badly
+    conditioned, or degenerate.
 
     Sources: Beck, Teboulle 2009 (acceleration); O'Donoghue, Candès 2015 (restart); Moré, Toraldo
     1991, "On the solution of large quadratic programming problems with bound constraints".
     """
     product = _Product(offset, parts)
-    best, done = _rounds(product, product.start(), goal, rounds)
-    if done:
-        return best
-    near = product.snapped(conic_least_norm(offset, parts))
-    other, _ = _rounds(product, near, goal, 2 * rounds)
-    return min(best, other, key=lambda x: _uncertainty(x, goal.gap(x)))
+    return _rounds(product, product.start(), goal, rounds)
+
+
+def least_norm_from_inside(
+    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 12
+) -> tuple[Float[np.ndarray, " d"], bool]:
+    """As `least_norm`, from where an interior-point method has come next to the solution."""
+    product = _Product(offset, parts)
+    return _rounds(product, product.snapped(conic_least_norm(offset, parts)), goal, rounds)
 
 
 def _rounds(product: "_Product", t: np.ndarray, goal: Goal, rounds: int) -> tuple[np.ndarray, bool]:
@@ -56,23 +59,27 @@ def _rounds(product: "_Product", t: np.ndarray, goal: Goal, rounds: int) -> tupl
     accelerate = partial(_accelerated, product, step=1.0 / product.lipschitz, steps=100)
     descend = partial(_descend_on_face, product, steps=10)
     best, best_gap = product.offset, np.inf
+    slow = 0
     for _ in range(rounds):
-        before = float(np.linalg.norm(best))
+        before, gap_before = float(np.linalg.norm(best)), best_gap
         for move in (accelerate, descend):
             t = move(t)
             x = product.image(t)
             gap = goal.gap(x)
-            if _uncertainty(x, gap) < _uncertainty(best, best_gap):
+            if uncertainty(x, gap) < uncertainty(best, best_gap):
                 best, best_gap = x, gap
             if gap <= goal.sharp(x):
                 return x, True
         # Near a boundary a gap of the size of rounding still allows an error of its square root.
         if best_gap <= goal.enough(best) and np.linalg.norm(best) > 0.99 * before:
             return best, True
+        slow = slow + 1 if best_gap > 0.1 * gap_before else 0
+        if slow > 2:
+            break
     return best, False
 
 
-def _uncertainty(x: np.ndarray, gap: float) -> float:
+def uncertainty(x: np.ndarray, gap: float) -> float:
     """By how much |x| may exceed the least norm: that is between |x| − gap/|x| and |x|, and ≥ 0."""
     norm = float(np.linalg.norm(x))
     return min(gap / norm, norm) if norm > 0.0 and gap < np.inf else gap

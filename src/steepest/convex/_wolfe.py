@@ -11,7 +11,7 @@ def wolfe(
     start: Float[np.ndarray, " d"],
     *,
     target: Callable[[np.ndarray], float],
-    max_steps: int = 2000,
+    max_steps: int = 1000,
 ) -> Float[np.ndarray, " d"]:
     """The least-norm point of a polytope that is known by its support points alone.
 

@@ -19,7 +19,7 @@ Parts = list[tuple[Any, np.ndarray, np.ndarray]]
 
 _PASSING = frozenset(
     "reshape broadcast_in_dim transpose squeeze expand_dims slice rev copy copy_p real "
-    "convert_element_type stop_gradient optimization_barrier concatenate gather dynamic_slice "
+    "convert_element_type stop_gradient optimization_barrier concatenate stack gather dynamic_slice "
     "reduce_sum cumsum pad add add_any mul div select_n split".split()
 )
 _EVEN_POWERS = frozenset({"square", "integer_pow", "mul", "dot_general", "abs", "exp", "pow"})

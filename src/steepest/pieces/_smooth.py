@@ -18,7 +18,7 @@ import numpy as np
 
 # Each number of the output is a number of one of the inputs.
 STRUCTURAL = frozenset(
-    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate copy copy_p "
+    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate stack unstack tile copy copy_p "
     "gather dynamic_slice dynamic_update_slice split real stop_gradient optimization_barrier "
     "convert_element_type reduce_precision".split()
 )

@@ -333,7 +333,7 @@ class _Walk:
             name in smooth.STRUCTURAL
             and all(n.labels is None or smooth.is_float(n.value) for n in inputs[:1])
             and all(n.labels is None for n in inputs[1:])
-        ) or name == "concatenate":
+        ) or name in ("concatenate", "stack"):
             return self.moved_labels(inputs, outs, apply)
         present = set().union(*(set(np.unique(n.labels)) for n in labelled)) - {-1}
         if len(present) == 1:
