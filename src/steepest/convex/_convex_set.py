@@ -72,10 +72,11 @@ class ConvexSet(abc.ABC):
         proposed p. It is at least |p − p*|² for the true projection p*, and |r| − gap/|r| bounds
         the distance from below. A p is handed out only when
 
-            gap ≤ (w + 1e-4 R) (1e-10 |r| + 1e-14 R),
+            gap ≤ (w + 1e-4 R) (1e-10 |r| + 1e-14 R)   or   |r| ≤ 1e-10 (w + 1e-4 R),
 
         with w the diagonal of the bounding box and R the largest of the norms in that box and of
-        `point`; the last terms are what rounding leaves of a gap that is zero.
+        `point`. The terms in R are what rounding leaves of a gap that is zero; the second case is
+        a point of S, up to 1e-10 of the size of S, and |p − p*| ≤ |r| says enough.
 
         Raises `SolverError` if no solver comes that near. Source of the certificate: Wolfe 1976,
         "Finding the nearest point in a polytope", theorem 2.1.
@@ -83,8 +84,10 @@ class ConvexSet(abc.ABC):
         point = vector(point, "point", self.dimension)
         nearest = self._nearest(point)
         gap, allowed = self._gap(point, nearest), self._allowed_gap(point, nearest)
+        width, radius = self._scales(point)
+        inside = np.linalg.norm(nearest - point) <= 1e-10 * (width + 1e-4 * radius)
         # `not <=` so that a NaN fails too.
-        if not gap <= allowed:
+        if not (gap <= allowed or inside):
             raise SolverError(
                 f"the projection on {self!r} is certified only to a gap of {gap:.2e}, where "
                 f"{allowed:.2e} is asked for; the data may be too badly scaled for float64"

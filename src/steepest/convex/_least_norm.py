@@ -29,7 +29,7 @@ class Goal(NamedTuple):
 
 
 def least_norm(
-    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 12
+    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 20
 ) -> tuple[Float[np.ndarray, " d"], bool]:
     """Proposes the x = offset + Σ M_b t_b, t_b in block b, of least norm; the caller certifies it.
 
@@ -47,7 +47,7 @@ def least_norm(
 
 
 def least_norm_from_inside(
-    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 12
+    offset: Float[np.ndarray, " d"], parts: Sequence[Part], goal: Goal, *, rounds: int = 20
 ) -> tuple[Float[np.ndarray, " d"], bool]:
     """As `least_norm`, from where an interior-point method has come next to the solution."""
     product = _Product(offset, parts)
@@ -73,7 +73,7 @@ def _rounds(product: "_Product", t: np.ndarray, goal: Goal, rounds: int) -> tupl
         # Near a boundary a gap of the size of rounding still allows an error of its square root.
         if best_gap <= goal.enough(best) and np.linalg.norm(best) > 0.99 * before:
             return best, True
-        slow = slow + 1 if best_gap > 0.1 * gap_before else 0
+        slow = slow + 1 if best_gap > 0.5 * gap_before else 0
         if slow > 2:
             break
     return best, False

@@ -22,7 +22,7 @@ def nearest_in_sum(shape: ConvexSet, point: Float[np.ndarray, " d"]) -> Float[np
     parts = [part for part in parts if part.matrix.shape[1]]
     if not parts:
         return center
-    rounding = 1e-15 * shape._scales(point)[1]
+    rounding = 1e-13 * shape._scales(point)[1]
 
     def sharp(x: np.ndarray) -> float:
         if np.linalg.norm(x) <= rounding:
