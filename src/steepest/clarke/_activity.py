@@ -7,7 +7,8 @@ For a prefix of outcomes with margin gradients J (rows):
   z as functions (then they cannot all be positive), or where the rows with λ > 0 span the space (then
   J d ≥ 0 only for d = 0). The identity is tested at random points at distances O(1), unless all pieces are
   affine, when it needs no test.
-- what is left is of second order and stays *open*: its gradients belong to the outer set only.
+  Or λᵀz is a quadratic form without a positive value: then neither can they.
+- what is left may be active along a parabola (`_second_order`); the rest stays *open*: its gradients belong to the outer set only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from steepest.clarke._cone import open_cone
-from steepest.clarke._second_order import second_order_witness
+from steepest.clarke._second_order import never_positive, second_order_witness
 from steepest.convex import Hull
 from steepest.errors import TooManyPiecesError
 from steepest.pieces import Program, Tape
@@ -32,7 +33,12 @@ MAX_SETTLED = 64
 MAX_PIECES = 20_000
 MAX_OPEN = 2_000
 _ZERO = 1e-12
+_ROOM = 1e-7
 _FEW = 6  # patterns evaluated one by one rather than compiled
+
+
+# A margin as a row of length one: κ_i − κ_j, and the length its gradient had.
+Margin = tuple[int, int, float]
 
 
 @dataclass
@@ -47,6 +53,7 @@ class LocalClass:
     jumps: bool
     at_equality: int
     members: list[tuple[int, bool]]
+    sizes: tuple[float, float]  # largest entries of the margins: in coordinates, in symbols
 
 
 @dataclass
@@ -68,11 +75,16 @@ class Component:
 
 @dataclass
 class Piece:
-    """One active pattern: outcomes by switch, a direction into it, its gradient's coordinates."""
+    """One active pattern: outcomes by switch, a direction into it, its gradient's coordinates.
+
+    The direction is in coordinates too; where the piece touches x along a parabola only, its
+    tangent is `tangent`, in R^d.
+    """
 
     outcomes: dict[int, int]
     direction: np.ndarray
     gradient: np.ndarray
+    tangent: np.ndarray | None = None
 
 
 @dataclass
@@ -82,7 +94,7 @@ class OpenPiece:
     outcomes: dict[int, int]
     gradient: np.ndarray
     J: np.ndarray
-    keys: list[tuple[int, int]]
+    keys: list[Margin]
 
 
 @dataclass
@@ -141,7 +153,7 @@ class Identities:
         return list(good)
 
     def margins(
-        self, outcomes: dict[int, int], pairs: list[tuple[int, int]], count: int
+        self, outcomes: dict[int, int], pairs: list[Margin], count: int
     ) -> np.ndarray:
         """The margins κ_i − κ_j of a pattern at random points, shape (count, pairs)."""
         counts = np.array([len(s.outcomes) for s in self.tape.switches])
@@ -176,6 +188,10 @@ class Identities:
         return jax.jit(jax.vmap(lambda leaves, sigma: self.tape.frozen(leaves, sigma)[1]))
 
 
+def _scaled(pairs: list[tuple[int, int]], lengths: np.ndarray) -> list[Margin]:
+    return [(i, j, float(length)) for (i, j), length in zip(pairs, lengths, strict=True)]
+
+
 def search(component: Component, affine: bool, identities: Identities, to_x: Callable) -> Found:
     """All essentially active patterns of a component; see the module.
 
@@ -194,7 +210,12 @@ def _first_order(component: Component, affine: bool, identities: Identities) -> 
             return found
         answers = identities.vanish([(q.outcomes, q.terms) for q in run.doubts])
         failed = [q for q, fine in zip(run.doubts, answers, strict=True) if not fine]
-        failed = [q for q in failed if not run.another_certificate(q, identities)]
+        failed = [
+            q
+            for q in failed
+            if not run.another_certificate(q, identities)
+            and not never_positive(q.outcomes, q.terms, identities.program, identities.tape, identities.rng)
+        ]
         if not failed:
             return found
         opened |= {q.prefix for q in failed}
@@ -205,7 +226,7 @@ class _Doubt:
     prefix: tuple
     outcomes: dict[int, int]
     terms: list[tuple[float, int, int]]
-    rows: list[tuple[int, int]]
+    rows: list[Margin]
 
 
 class _Search:
@@ -215,9 +236,7 @@ class _Search:
         self.doubts: list[_Doubt] = []
         place = {c.number: i for i, c in enumerate(component.classes)}
         self.depth_of = [place[symbol.owner] for symbol in component.symbols]
-        self.nested = [
-            bool(np.any(symbol.candidates[:, component.rank :])) for symbol in component.symbols
-        ]
+        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
         self.taken: dict[int, int] = {}
 
     def run(self) -> Found:
@@ -259,11 +278,14 @@ class _Search:
             return np.zeros((0, self.c.rank)), [], False, False
         raw = cls.margins[k]
         rows = raw[:, : self.c.rank] + raw[:, self.c.rank :] @ G
-        size = np.abs(raw[:, : self.c.rank]).max(initial=0) + np.abs(raw[:, self.c.rank :]).max(
-            initial=0.0
-        ) * np.abs(G).max(initial=0.0)
-        steep = np.abs(rows).max(axis=1) > _ZERO * max(size, 1e-300)
+        size = cls.sizes[0] + cls.sizes[1] * (abs(G).max() if G.size else 0.0)
+        length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        steep = length > _ZERO * max(size, 1e-300)
         doubtful = False
+        if steep.all():
+            return rows / length[:, None], _scaled(cls.keys[k], length), False, False
+        rows = np.where(steep[:, None], rows / np.where(steep, length, 1.0)[:, None], 0.0)
+        length = np.where(steep, length, 1.0)
         for i in np.flatnonzero(~steep):
             first, second = cls.keys[k][i]
             if self.affine or self.identities.vanish([(outcomes, [(1.0, first, second)])])[0]:
@@ -275,8 +297,9 @@ class _Search:
             else:
                 doubtful = True
                 steep[i] = True  # kept among the constraints, with its slope of zero
-        pairs = [cls.keys[k][i] for i in np.flatnonzero(steep)]
-        return rows[steep], pairs, doubtful, False
+        kept = np.flatnonzero(steep)
+        pairs = _scaled([cls.keys[k][i] for i in kept], np.where(length > 0, length, 1.0)[kept])
+        return rows[kept], pairs, doubtful, False
 
     def with_outcome(self, depth, k, G):
         """The symbols' gradients, with the class at this depth decided.
@@ -286,12 +309,24 @@ class _Search:
         """
         H = G.copy()
         self.taken[depth] = k
-        for s, symbol in enumerate(self.c.symbols):
-            at = self.depth_of[s]
-            if at == depth or (at < depth and self.nested[s]):
-                row = symbol.candidates[self.taken[at]]
-                H[s] = row[: self.c.rank] + row[self.c.rank :] @ H
+        for s, nested in self.touched[depth]:
+            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
+            H[s] = row[: self.c.rank]
+            if nested:
+                H[s] += row[self.c.rank :] @ H
         return H
+
+    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
+        """Symbols of the class at this depth, and decided ones that hang on them."""
+        changed: set[int] = set()
+        listed = []
+        for s, symbol in enumerate(self.c.symbols):
+            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
+            late = self.depth_of[s] < depth and below & changed
+            if self.depth_of[s] == depth or late:
+                changed.add(s)
+                listed.append((s, bool(below)))
+        return listed
 
     def harmless(self, depth, G) -> bool:
         before = self.taken.get(depth, 0)
@@ -300,9 +335,8 @@ class _Search:
         return all(np.allclose(images[0], H, rtol=0, atol=1e-13) for H in images[1:])
 
     def direction(self, J, rows, witness, keys, outcomes, path):
-        lengths = np.linalg.norm(rows, axis=1)
-        size = np.linalg.norm(witness)
-        if size > 0 and np.all(rows @ witness > 1e-7 * lengths * size):
+        # Rows and witness have length one (the first witness is zero).
+        if len(rows) and (rows @ witness).min() > _ROOM:
             return witness
         self.found.programs += 1
         answer = open_cone(J)
@@ -318,8 +352,8 @@ class _Search:
             return None
         if path not in self.opened:
             terms = [
-                (float(w), i, j)
-                for w, (i, j), used in zip(answer.weights, keys, support, strict=True)
+                (float(w) / length, i, j)
+                for w, (i, j, length), used in zip(answer.weights, keys, support, strict=True)
                 if used
             ]
             self.doubts.append(_Doubt(path, dict(outcomes), terms, keys))
@@ -342,7 +376,7 @@ class _Search:
             return False
         terms = [
             (float(w), i, j)
-            for w, (i, j) in zip(weights / scale, doubt.rows, strict=True)
+            for w, (i, j, _) in zip(weights / scale, doubt.rows, strict=True)
             if w > 1e-9 * weights.max()
         ]
         return bool(identities.vanish([(doubt.outcomes, terms)])[0])
@@ -375,12 +409,13 @@ def settle(
             continue  # its gradient is in the set anyhow
         direction = None
         if len(left) < MAX_SETTLED:
-            direction = second_order_witness(piece.outcomes, piece.J, piece.keys, program, tape,
-                                             rng, to_x)
+            lengths = np.array([length for _, _, length in piece.keys])
+            J = to_x(piece.J) * lengths[:, None]
+            direction = second_order_witness(piece.outcomes, J, piece.keys, program, tape, rng)
         if direction is None:
             left.append(piece)
         else:
-            found.pieces.append(Piece(piece.outcomes, direction, piece.gradient))
+            found.pieces.append(Piece(piece.outcomes, direction, piece.gradient, direction))
     if left and found.pieces:
         proved = Hull(np.array([p.gradient for p in found.pieces]))
         size = max(float(np.abs(proved.points).max()), 1e-300)

@@ -300,6 +300,13 @@ def _margins(
     return margins, keys
 
 
+def _largest_entries(margins: list[np.ndarray], rank: int) -> tuple[float, float]:
+    return (
+        max(float(np.abs(m[:, :rank]).max(initial=0.0)) for m in margins),
+        max(float(np.abs(m[:, rank:]).max(initial=0.0)) for m in margins),
+    )
+
+
 def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Component, _Frame]:
     d = e.dimension
     raw = [e.classes[c].spread for c in group]
@@ -335,6 +342,7 @@ def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Co
                 cls.jumps,
                 cls.at_equality,
                 cls.members,
+                _largest_entries(margins, rank),
             )
         )
     value = e.value[:, place].toarray().ravel()

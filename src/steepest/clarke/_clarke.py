@@ -79,7 +79,7 @@ def clarke(
 
         of_x.__name__ = getattr(f, "__name__", type(f).__name__)
         program = trace(of_x, args[argnums])
-        rng = _generator(key)
+        rng = generator(key)
         with jax.enable_x64(True):
             if samples is not None or radius is not None:
                 return _sampled(program, samples or _SAMPLES, radius or _RADIUS, rng)
@@ -88,7 +88,7 @@ def clarke(
     return differential
 
 
-def _generator(key: jax.Array | None) -> np.random.Generator:
+def generator(key: jax.Array | None) -> np.random.Generator:
     key = jax.random.key(0) if key is None else key
     data = key if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) else None
     words = np.asarray(jax.random.key_data(key) if data is None else data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,8 @@ def open_cone(J: np.ndarray) -> Answer:
     m = len(J)
     if m == 0:
         return Answer(direction=np.zeros(J.shape[1]))
-    length = np.linalg.norm(J, axis=1)
-    if np.any(length == 0):
+    length = np.sqrt(np.einsum("ij,ij->i", J, J))
+    if length.min() == 0:
         weights = np.zeros(m)
         weights[np.argmin(length)] = 1.0
         return Answer(weights=weights)
@@ -39,10 +40,10 @@ def open_cone(J: np.ndarray) -> Answer:
     target[-1] = 1.0
     weights, _ = nnls(system, target, maxiter=50 * m + 100)
     direction = unit.T @ weights
-    size = float(np.linalg.norm(direction))
+    size = math.sqrt(direction @ direction)
     if size > 0:
         direction = direction / size
-        if np.min(unit @ direction) > _OPEN:
+        if (unit @ direction).min() > _OPEN:
             return Answer(direction=direction)
     total = float(weights.sum())
     if total > 0.5 and size <= _SHUT * total:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from steepest.convex import ConvexSet
+from steepest.convex import ConvexSet, Empty
 from steepest.errors import ArgumentError, SteepestError
 from steepest.inputs import Point
 
@@ -121,11 +121,12 @@ class ClarkeDifferential:
 
     @property
     def is_singleton(self) -> bool | None:
-        """Whether f is strictly differentiable at x: one subgradient."""
+        """Whether f is strictly differentiable at x: one subgradient. None: not known."""
         if self.exact:
-            return bool(self.inner.is_singleton)
-        low, high = self.inner.bounding_box()
-        return False if np.any(high > low) else None
+            return self.inner.is_singleton()
+        if self.outer.is_singleton():
+            return True
+        return None if isinstance(self.inner, Empty) or self.inner.is_singleton() else False
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:

@@ -27,6 +27,7 @@ _RADII = (0.3, 0.5, 0.1, 0.2, 0.05)  # of the random points of identity tests
 _CHUNK = 256
 _DENSE = 4_000_000  # entries of a Jacobian that is computed at once
 _CLOSE = 1e-9
+_ROUNDING = 2e-14
 
 
 @dataclass
@@ -107,7 +108,8 @@ class _Builder:
             for e in tape.exits
         ]
         self.candidate_starts = self.starts[-1] + np.cumsum([0, *counts])
-        self.rows, self.values = self.evaluated()
+        rows, self.values = self.evaluated()
+        self.rows = _without_rounding(rows, self.d)
 
     # ---- the raw rows
 
@@ -402,6 +404,17 @@ def _entries(row: sp.csr_array) -> np.ndarray:
     row = sp.coo_array(row)
     columns = row.coords[1].astype(np.float64)
     return np.array([row.data @ np.cos(k * 0.7310585 * columns + k) for k in range(1, 9)])
+
+
+def _without_rounding(rows: sp.csr_array, d: int) -> sp.csr_array:
+    """Without the weights on exits that are rounding of the row: 1 − Σ softmax is not zero."""
+    coordinates = sp.coo_array(rows)
+    largest = np.zeros(rows.shape[0])
+    np.maximum.at(largest, coordinates.coords[0], np.abs(coordinates.data))
+    tiny = np.abs(coordinates.data) <= _ROUNDING * largest[coordinates.coords[0]]
+    keep = ~(tiny & (coordinates.coords[1] >= d))
+    where = tuple(c[keep] for c in coordinates.coords)
+    return sp.csr_array((coordinates.data[keep], where), shape=rows.shape)
 
 
 def _cleaned(rows: sp.csr_array, sizes: sp.csr_array) -> sp.csr_array:

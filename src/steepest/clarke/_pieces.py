@@ -42,8 +42,14 @@ def list_pieces(
                 listed.append(
                     Piece(
                         tuple(pattern),
-                        unflatten(program.point, frame.full(piece.direction)),
+                        unflatten(
+                            program.point,
+                            frame.full(piece.direction)
+                            if piece.tangent is None
+                            else piece.tangent,
+                        ),
                         center + frame.full(piece.gradient),
                     )
                 )
     return tuple(listed)
+

@@ -6,7 +6,7 @@ are positive on the curve x + t d + t² e for small t > 0: the piece is essentia
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 
 from steepest.pieces import Program, Tape
 
+MAX_HESSIAN = 300
 _TRIES = 6
 _ROOM = 1e-6
 
@@ -22,14 +23,16 @@ _ROOM = 1e-6
 def second_order_witness(
     outcomes: dict[int, int],
     J: np.ndarray,
-    keys: list[tuple[int, int]],
+    keys: list[tuple[int, int, float]],
     program: Program,
     tape: Tape,
     rng: np.random.Generator,
-    to_x: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray | None:
-    """A direction d (coordinates of J) as above, or None if none was found."""
-    if not keys:
+    """A direction d ∈ R^d as above, or None if none was found.
+
+    J has the gradients of the margins κ_i − κ_j of `keys` as rows, shape (len(keys), d).
+    """
+    if not keys or J.shape[1] > MAX_HESSIAN:
         return None
     length = np.linalg.norm(J, axis=1)
     unit = J / np.where(length > 1e-12, length, 1.0)[:, None]
@@ -39,7 +42,7 @@ def second_order_witness(
         if d is None:
             return None
         flat = np.abs(unit @ d) <= 1e-9
-        bends = _curvatures(outcomes, keys, program, tape, to_x(d))
+        bends = _curvatures(outcomes, keys, program, tape, d)
         if not np.all(np.isfinite(bends)):
             continue
         rows = J[flat]
@@ -82,9 +85,68 @@ def _in_face(unit: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     return d / size
 
 
+def never_positive(
+    outcomes: dict[int, int],
+    terms: list[tuple[float, int, int]],
+    program: Program,
+    tape: Tape,
+    rng: np.random.Generator,
+) -> bool:
+    """Whether Σ λ (κ_i − κ_j) is a quadratic form, identically, and nowhere positive.
+
+    −v² is the sum of the margins u and −(u + v²): they cannot both be positive.
+    """
+    d = program.point.dimension
+    if d > MAX_HESSIAN:
+        return False
+    weights = np.array([w for w, _, _ in terms])
+    first, second = (np.array([t[k] for t in terms]) for k in (1, 2))
+    center = np.concatenate([leaf.reshape(-1) for leaf in program.start])
+
+    def combination(flat: jax.Array, sigma: np.ndarray) -> jax.Array:
+        values = tape.frozen(_leaves(program, flat), sigma)[1]
+        return weights @ (values[first] - values[second])
+
+    # All outcomes that are not told are drawn at random, each time anew: it must hold for them all.
+    hessian = None
+    for radius in (0.5, 0.2, 0.7):
+        sigma = _filled(outcomes, tape, rng)
+        H = np.asarray(jax.hessian(combination)(jnp.asarray(center), sigma))
+        if not np.all(np.isfinite(H)) or (hessian is not None and not np.allclose(H, hessian)):
+            return False
+        hessian = H
+        step = radius * (1 + np.abs(center)) * rng.standard_normal(d)
+        value = float(combination(jnp.asarray(center + step), sigma))
+        form = 0.5 * step @ H @ step
+        size = 0.5 * np.abs(step) @ np.abs(H) @ np.abs(step)
+        if not abs(value - form) <= 1e-9 * size:
+            return False
+    assert hessian is not None
+    spectrum = np.linalg.eigvalsh(hessian)
+    return bool(spectrum[-1] <= 1e-12 * np.abs(spectrum).max())
+
+
+def _filled(outcomes: dict[int, int], tape: Tape, rng: np.random.Generator) -> np.ndarray:
+    sigma = rng.integers(0, [len(s.outcomes) for s in tape.switches])
+    for s in tape.switches:
+        if s.forced is not None:
+            sigma[s.index] = s.forced
+    for t, outcome in outcomes.items():
+        sigma[t] = outcome
+    return sigma
+
+
+def _leaves(program: Program, flat: Any) -> list[Any]:
+    leaves, place = [], 0
+    for leaf in program.start:
+        leaves.append(flat[place : place + leaf.size].reshape(leaf.shape))
+        place += leaf.size
+    return leaves
+
+
 def _curvatures(
     outcomes: dict[int, int],
-    keys: list[tuple[int, int]],
+    keys: list[tuple[int, int, float]],
     program: Program,
     tape: Tape,
     d: np.ndarray,
@@ -93,10 +155,7 @@ def _curvatures(
     sigma = np.array([s.forced or 0 for s in tape.switches], dtype=int)
     for t, outcome in outcomes.items():
         sigma[t] = outcome
-    leaves, place = [], 0
-    for leaf in program.start:
-        leaves.append(d[place : place + leaf.size].reshape(leaf.shape))
-        place += leaf.size
+    leaves = _leaves(program, d)
 
     def margins(t: jax.Array) -> jax.Array:
         at = [jnp.asarray(x) + t * step for x, step in zip(program.start, leaves, strict=True)]

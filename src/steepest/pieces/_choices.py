@@ -13,20 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 Params = dict[str, Any]
 
 
-class Keys(Protocol):
-    def __call__(self, values: list[Any], params: Params, data: Any) -> Any: ...
-
-
-class Output(Protocol):
-    def __call__(self, values: list[Any], params: Params, data: Any, pattern: Any) -> Any: ...
+# (values, params, data) → keys, and (values, params, data, pattern) → output.
+Keys = Callable[[list[Any], Params, Any], Any]
+Output = Callable[[list[Any], Params, Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -142,7 +138,3 @@ NO_TIE_AT_ZERO = frozenset({"trunc"})
 # Equal only on a set of measure zero, unless identically.
 EQUALITIES = {"eq": True, "ne": False}
 
-
-def base_pattern(name: str, keys: np.ndarray, values: list[Any]) -> np.ndarray:
-    """The candidate that the primitive takes at the point itself, place by place."""
-    return np.argmax(keys, axis=0)

@@ -34,6 +34,7 @@ ELEMENTWISE = frozenset(
     "digamma atan2 and or not xor select_n is_finite convert_element_type copy copy_p real "
     "stop_gradient optimization_barrier bessel_i0e bessel_i1e".split()
 )
+ELEMENTWISE_CHOICES = frozenset("max min abs sign gt ge lt le eq ne floor ceil round".split())
 # Smooth on their domain, neither structural nor elementwise nor linear.
 GENERAL = frozenset(
     "reduce_prod cumprod cumlogsumexp logsumexp cholesky triangular_solve custom_linear_solve "

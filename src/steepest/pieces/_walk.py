@@ -29,7 +29,7 @@ from steepest.pieces._choices import CHOICES, EQUALITIES, NO_TIE_AT_ZERO, Choice
 from steepest.pieces._double import called_jaxpr, evaluate_equation
 from steepest.pieces._norms import is_nonnegative, same_sign, sum_of_squares
 from steepest.pieces._program import Program
-from steepest.pieces._source import user_line
+from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._tape import Exit, Node, Switch, Tape
 
 TIE_FACTOR = 8.0
@@ -123,6 +123,7 @@ class _Walk:
         self.known: dict[Any, int] = {}
         self.step = 0
         self.bad_line: str | None = None
+        self.call_line: str | None = None
 
     def run(self) -> Walked:
         closed = self.program.closed
@@ -176,10 +177,10 @@ class _Walk:
             ]
         inner = called_jaxpr(eqn)
         if inner is not None:
-            return self.jaxpr(inner, inputs)
+            return self.called(eqn, inner, inputs)
         if name in _CONTROL:
             return _CONTROL[name](self, eqn, inputs)
-        line = user_line(eqn)
+        line = self.call_line or user_line(eqn)
         if name in _EXPANDED and _some_float(inputs):
             return _EXPANDED[name](self, {**eqn.params, "wanted": wanted}, inputs, line)
         if name == "convert_element_type" and not _is_float_type(eqn.params["new_dtype"]):
@@ -202,6 +203,18 @@ class _Walk:
         return self.plain(
             name, eqn.params, inputs, line, lambda values: evaluate_equation(eqn, values)
         )
+
+    def called(
+        self, eqn: Any, inner: jex_core.ClosedJaxpr, inputs: list[Number]
+    ) -> list[Number]:
+        """The function that is called, whatever derivative rule comes with it."""
+        outermost = self.call_line is None and defined_by_jax(inner.jaxpr)
+        if outermost:
+            self.call_line = user_line(eqn)
+        outs = self.jaxpr(inner, inputs)
+        if outermost:
+            self.call_line = None
+        return outs
 
     # ---- steps that do not choose
 
@@ -326,7 +339,7 @@ class _Walk:
         labelled = [n for n in inputs if n.labels is not None]
         if not labelled:
             return None
-        if name in smooth.ELEMENTWISE or name in CHOICES:
+        if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
             shape = jnp.shape(outs[0])
             return [_meet([n.labels for n in labelled if n.labels is not None], shape)]
         if (
