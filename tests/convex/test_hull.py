@@ -101,6 +101,12 @@ def test_far_away_hull_keeps_the_digits_of_its_projection():
     np.testing.assert_allclose(hull.min_norm(), [1e8, 0.0], atol=1e-7)
 
 
+def test_a_point_just_off_an_edge_is_a_vertex_beyond_rounding():
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    for off, expected in ((1e-6, 5), (1e-8, 5), (1e-12, 4), (0.0, 4), (-1e-6, 4)):
+        assert len(Hull(np.vstack([square, [[0.4, -off]]])).vertices) == expected
+
+
 def test_needle_thin_triangle():
     for thin in (1e-3, 1e-6, 1e-9):
         hull = Hull(np.array([[-1.0, thin], [1.0, thin], [0.0, 2 * thin]]))

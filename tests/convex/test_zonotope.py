@@ -37,7 +37,8 @@ def test_box_min_norm_cuts_coordinates():
     center, widths = np.array([3.0, -0.5, -7.0]), np.array([1.0, 2.0, 3.0])
     box = Zonotope(center, np.diag(widths))
     np.testing.assert_array_equal(box.min_norm(), [2.0, 0.0, -4.0])
-    assert box.support(np.ones(3)) == center.sum() + widths.sum()
+    direction = np.array([1.0, -2.0, 3.0])
+    assert box.support(direction) == center @ direction + widths @ np.abs(direction)
 
 
 def test_corner_form_is_the_sum_of_segments_from_zero():

@@ -257,7 +257,7 @@ def _join_dependent(rows: sp.csr_array, owner: np.ndarray, union: "_Union") -> N
         weights = np.linalg.lstsq(dense[basis].T, dense[rest].T, rcond=None)[0]
         for column, i in enumerate(rest):
             for j in basis[np.abs(weights[:, column]) > 1e-9]:
-                union.join(owner[block[i]], owner[block[j]])
+                union.join(int(owner[block[i]]), int(owner[block[j]]))
 
 
 class _Union:
@@ -273,7 +273,7 @@ class _Union:
         return i
 
     def join(self, i: int, j: int) -> None:
-        a, b = self.find(int(i)), self.find(int(j))
+        a, b = self.find(i), self.find(j)
         self.parent[max(a, b)] = min(a, b)
 
     def groups(self) -> list[list[int]]:

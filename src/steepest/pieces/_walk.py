@@ -245,7 +245,7 @@ class _Walk:
         bad = self.spread_bad(name, inputs, first, apply)
         if singular is not None and singular.any():
             self.bad_line = line
-            bad = [singular | b if b is not None else singular for b in bad or [None]]
+            bad = [np.asarray(singular | b) if b is not None else singular for b in bad or [None]]
         labels = self.spread_labels(name, inputs, first, apply)
         variable = [n for n in inputs if n.ref is not None]
         node = Node(
@@ -298,7 +298,7 @@ class _Walk:
             for n in inputs:
                 if n.bad is not None:
                     found = found & ~np.broadcast_to(n.bad, found.shape)
-        return found if found is not None and found.any() else None
+        return np.array(found) if found is not None and np.any(found) else None
 
     def spread_bad(
         self, name: str, inputs: list[Number], outs: list[Any], apply: Any
@@ -380,7 +380,7 @@ class _Walk:
             as_input = mine.astype(jnp.float64) if smooth.is_float(number.value) else mine
             (touched,) = apply([as_input if smooth.is_float(number.value) else mine])
             result = np.where(np.asarray(touched) != 0, np.where(result == -1, t, _SEVERAL), result)
-        return result
+        return np.asarray(result)
 
     def close(self, out: Number, node: Node, place: int) -> None:
         """End the labels of numbers that are the same in all worlds."""
@@ -399,7 +399,7 @@ class _Walk:
         if smooth.is_float(out.value):
             for e in np.flatnonzero(same):
                 self.add_exit(node, place, int(e), int(labels.flat[e]), stacked[0].flat[e], None)
-        labels = np.where(same, -1, labels)
+        labels = np.asarray(np.where(same, -1, labels))
         out.labels = labels if np.any(labels != -1) else None
         if out.labels is None:
             out.worlds = out.worlds[:1]
@@ -450,6 +450,7 @@ class _Walk:
             patterns.append(best)
             worlds.append(row.output(values, params, data, best))
         assert tied is not None and margins is not None
+        tied = np.asarray(tied)
         if labelled:
             if len(labelled) and name not in ("reduce_max", "reduce_min", "argmax", "argmin"):
                 labels = _meet(labelled, tied.shape)
@@ -463,7 +464,7 @@ class _Walk:
         for n in inputs:
             if n.bad is not None:
                 keep = n.bad if n.bad.shape == tied.shape else np.ones(tied.shape, bool)
-                tied = tied & ~keep
+                tied = np.asarray(tied & ~keep)
         if name in ("max", "min") and inputs[0].ref is not None and inputs[0].ref == inputs[1].ref:
             tied = np.zeros_like(tied)
         if name in ("gt", "le", "ge", "lt") and tied.any():
@@ -608,7 +609,7 @@ class _Walk:
             settle = tied & nonzero
             for p in patterns:
                 p[settle] = which
-            tied = tied & ~settle
+            tied = np.asarray(tied & ~settle)
         return tied
 
     def equality(self, when_equal: bool, inputs: list[Number], line: str) -> Number:
@@ -631,7 +632,7 @@ class _Walk:
                 self.branch_on(labelled[0])
             equal = np.zeros(shape, bool)
         else:
-            equal = np.broadcast_to(equal_worlds[0], shape).copy()
+            equal = np.array(np.broadcast_to(equal_worlds[0], shape))
             if equal.any():
                 upstream = sorted(a.upstream | b.upstream)
                 self.settle_upstream(upstream)
@@ -656,7 +657,7 @@ class _Walk:
             with np.errstate(invalid="ignore"):
                 gap = np.abs(va - vb)
                 found |= gap > 1e-9 * (np.abs(va) + np.abs(vb))
-        return found
+        return np.asarray(found)
 
     def not_identically_zero(self, a: Number) -> np.ndarray:
         found = np.zeros(jnp.shape(a.value), bool)
@@ -664,7 +665,7 @@ class _Walk:
             (va,) = self.evaluate([a], leaves)
             with np.errstate(invalid="ignore"):
                 found |= np.abs(va) > 1e-12
-        return found
+        return np.asarray(found)
 
     def random_points(self) -> list[list[Any]]:
         return [
@@ -805,8 +806,8 @@ def _some_float(inputs: list[Number]) -> bool:
     return any(smooth.is_float(n.value) and n.ref is not None for n in inputs)
 
 
-def _some(mask: np.ndarray) -> np.ndarray | None:
-    return mask if mask.any() else None
+def _some(mask: Any) -> np.ndarray | None:
+    return np.asarray(mask) if np.any(mask) else None
 
 
 def _joint_shape(values: list[Any]) -> tuple[int, ...]:
@@ -827,7 +828,7 @@ def _meet(labels: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
         joint = np.where(
             other == -1, joint, np.where((joint == -1) | (joint == other), other, _SEVERAL)
         )
-    return joint
+    return np.asarray(joint)
 
 
 def _fingerprint(number: Number) -> Any:
@@ -1096,7 +1097,7 @@ def _forced_order(
     )[0]
     for row, ties in enumerate(close):
         for start, stop in _groups(ties):
-            group = list(lines[row, start:stop])
+            group = [int(i) for i in lines[row, start:stop]]
             ranked: list[int] = []
             for item in group:  # insertion: each comparison is a switch of its own
                 position = 0
