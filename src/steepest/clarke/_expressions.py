@@ -14,7 +14,9 @@ exits δ are then replaced by *symbols*, as few as there can be:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -110,6 +112,7 @@ class _Builder:
         self.candidate_starts = self.starts[-1] + np.cumsum([0, *counts])
         rows, self.values = self.evaluated()
         self.rows = _without_rounding(rows, self.d)
+        self.scale: dict[int, float] = {}  # a switch's margin over the one of its class
 
     # ---- the raw rows
 
@@ -139,7 +142,7 @@ class _Builder:
         rows = int(self.candidate_starts[-1]) + 1
         if rows * center.size > _DENSE:
             values = jax.jit(jax.vmap(self.outputs))(jnp.asarray(np.stack(points)))
-            return self.jacobian_by_rows(rows), self.usable(np.asarray(values))
+            return self.large_jacobian(rows), self.usable(np.asarray(values))
         jacobian = jax.jacfwd if center.size <= rows else jax.jacrev
 
         def both(at: jax.Array, many: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -155,8 +158,33 @@ class _Builder:
         chosen = np.where(fine, far, near)
         return np.where(np.isfinite(chosen), chosen, np.nan).T
 
-    def jacobian_by_rows(self, rows: int) -> sp.csr_array:
-        """A large Jacobian is mostly zeros: some rows at a time, kept sparse."""
+    def large_jacobian(self, rows: int) -> sp.csr_array:
+        """A large Jacobian is mostly zeros, and most of its rows have a single entry.
+
+        Three directional derivatives, along r, along r weighted by the column's number and along an
+        independent r′, find such an entry and verify it. The other rows are computed one by one.
+        """
+        at = jnp.asarray(self.point())
+        columns = at.size
+        r, other = self.rng.uniform(0.5, 1.5, (2, columns))
+        probes = np.stack([r, r * np.arange(1, columns + 1), other])
+        push = lambda v: jax.jvp(self.outputs, (at,), (v,))[1]
+        plain, weighted, checked = np.asarray(jax.jit(jax.vmap(push))(jnp.asarray(probes)))
+        with np.errstate(all="ignore"):
+            guess = weighted / plain
+        guess = np.where(np.isfinite(guess), guess, 0.0)
+        column = np.clip(np.round(guess), 1, columns).astype(int) - 1
+        entry = plain / r[column]
+        single = np.abs(guess - column - 1) <= 1e-6
+        single &= np.abs(checked - entry * other[column]) <= 1e-9 * np.abs(checked)
+        single &= plain != 0
+        empty = (plain == 0) & (checked == 0) & (weighted == 0)
+        here = np.flatnonzero(single)
+        J = sp.csr_array((entry[here], (here, column[here])), shape=(rows, columns))
+        rest = np.flatnonzero(~single & ~empty)
+        return sp.csr_array(J + self.rows_one_by_one(rest, rows)) if len(rest) else J
+
+    def rows_one_by_one(self, wanted: np.ndarray, rows: int) -> sp.csr_array:
         at = jnp.asarray(self.point())
 
         def some(cotangents: jax.Array) -> jax.Array:
@@ -164,33 +192,44 @@ class _Builder:
             return jax.vmap(lambda c: pull(c)[0])(cotangents)
 
         compiled = jax.jit(some)
+        chunk = min(_CHUNK, len(wanted))
         blocks = []
-        for start in range(0, rows, _CHUNK):
-            eye = np.zeros((_CHUNK, rows))
-            width = min(_CHUNK, rows - start)
-            eye[np.arange(width), start + np.arange(width)] = 1.0
-            blocks.append(sp.csr_array(np.asarray(compiled(jnp.asarray(eye)))[:width]))
-        return sp.csr_array(sp.vstack(blocks))
+        for start in range(0, len(wanted), chunk):
+            part = wanted[start : start + chunk]
+            eye = np.zeros((chunk, rows))
+            eye[np.arange(len(part)), part] = 1.0
+            blocks.append(sp.csr_array(np.asarray(compiled(jnp.asarray(eye)))[: len(part)]))
+        stacked = sp.coo_array(sp.vstack(blocks))
+        where = (wanted[stacked.coords[0]], stacked.coords[1])
+        return sp.csr_array((stacked.data, where), shape=(rows, at.size))
 
     # ---- classes
 
     def build(self) -> Expressions:
         classes, owner = self.classes()
-        symbols, substitution, candidates, unproved = self.symbols(classes, owner)
-        to_symbols = self.substituted(substitution, len(symbols))
+        symbols, exits, mix, candidates, unproved = self.symbols(classes, owner)
+        spreads = _Selection()
         for c in classes:
-            (first, _), *_ = c.members
-            here = self.key_rows(first)
-            if self.tape.switches[first].ball:
-                c.ball = to_symbols(self.rows[here])
+            if self.tape.switches[c.members[0][0]].ball:
+                for k in range(c.count):
+                    spreads.add([(1.0, c.base + k)])
             elif not c.trivial:
-                first_key = self.rows[np.full(len(here) - 1, here[0])]
-                c.spread = to_symbols(sp.csr_array(self.rows[here[1:]] - first_key))
-            else:
-                c.spread = to_symbols(self.rows[:0])
-        done = []
-        for (c, maximum), rows in zip(symbols, candidates, strict=True):
-            done.append(Symbol(c, to_symbols(sp.csr_array(sp.vstack(rows))), maximum))
+                for k in range(1, c.count):
+                    spreads.add([(1.0, c.base + k), (-1.0, c.base)])
+        to_symbols = self.substituted(exits.of(self.rows), mix, len(symbols))
+        rows = to_symbols(spreads.of(self.rows))
+        start = 0
+        for c in classes:
+            is_ball = self.tape.switches[c.members[0][0]].ball
+            count = c.count if is_ball else 0 if c.trivial else c.count - 1
+            block = rows[start : start + count]
+            start += count
+            c.spread, c.ball = (block[:0], block) if is_ball else (block, None)
+        listed = to_symbols(candidates.of(self.rows))
+        done, start = [], 0
+        for c, maximum, count in symbols:
+            done.append(Symbol(c, listed[start : start + count], maximum))
+            start += count
         return Expressions(self.d, to_symbols(self.rows[[-1]]), done, classes, unproved)
 
     def key_rows(self, t: int) -> np.ndarray:
@@ -239,11 +278,11 @@ class _Builder:
 
     def identically_zero(self, base: int, m: int) -> bool:
         block = self.values[base : base + m]
-        spread = np.abs(block - block[:1]).max()
+        # Not `>`: where no random value is finite, nothing is known to be zero.
+        if not np.abs(block - block[:1]).max() <= 1e-12 * np.abs(block).max():
+            return False
         rows = self.rows[base : base + m].toarray()
-        return bool(
-            spread <= 1e-12 * np.abs(block).max() and np.all(np.abs(rows - rows[:1]) <= 1e-12)
-        )
+        return bool(np.all(np.abs(rows - rows[:1]) <= 1e-12))
 
     def proportional(self, two_way: list[int]) -> dict[int, tuple[int, bool]]:
         """switch → (first switch of its class, whether its margin has the opposite sign)."""
@@ -265,102 +304,107 @@ class _Builder:
                 continue
             previous = order[position - 1] if position else i
             if abs(abs(probe[i]) - abs(probe[previous])) > _CLOSE:
-                self.split(run, unit, probe, two_way, result)
+                self.split(run, unit, length, probe, two_way, result)
                 run = []
             run.append(int(i))
-        self.split(run, unit, probe, two_way, result)
+        self.split(run, unit, length, probe, two_way, result)
         return result
 
-    def split(self, run, unit, probe, two_way, result) -> None:
+    def split(self, run, unit, length, probe, two_way, result) -> None:
         """Within a run of equal probes, compare in full."""
         waiting = sorted(run)
         while waiting:
             first, *rest = waiting
             waiting = []
             result[two_way[first]] = (two_way[first], False)
+            self.scale[two_way[first]] = 1.0
             for i in rest:
                 sign = 1.0 if probe[first] * probe[i] > 0 else -1.0
                 gap = unit[[first]] - sign * unit[[i]]
                 if np.abs(gap.data).max(initial=0.0) <= _CLOSE:
                     result[two_way[i]] = (two_way[first], sign < 0)
+                    self.scale[two_way[i]] = sign * float(length[i] / length[first])
                 else:
                     waiting.append(i)
 
     # ---- symbols
 
-    def candidate_rows(self, e: int) -> tuple[sp.csr_array, np.ndarray]:
-        """Rows over (x, δ) and random values of an exit's candidates, outcome by outcome."""
+    def candidate_numbers(self, e: int) -> np.ndarray:
+        """Which rows are the candidates of an exit, outcome by outcome, up to its sign."""
         exit_ = self.tape.exits[e]
-        m = len(self.tape.switches[exit_.switch].outcomes)
         if exit_.sign is not None:
-            where = self.key_rows(exit_.switch)
-            return exit_.sign * self.rows[where], exit_.sign * self.values[where]
-        where = np.arange(self.candidate_starts[e], self.candidate_starts[e] + m)
-        return self.rows[where], self.values[where]
+            return self.key_rows(exit_.switch)
+        m = len(self.tape.switches[exit_.switch].outcomes)
+        return np.arange(self.candidate_starts[e], self.candidate_starts[e] + m)
 
-    def symbols(self, classes, owner):
-        """Symbols as (class, maximum); exits as combinations; the symbols' rows over (x, δ)."""
-        exits_of: dict[int, int] = {}
+    def symbols(self, classes: list[Class], owner: dict[int, tuple[int, bool]]):
+        """Symbols as (class, maximum, candidates), and what they and the exits are made of.
+
+        Exit e is row e of the selection `exits` plus row e of `mix` times the symbols.
+        """
+        exits_of = np.zeros(len(classes), dtype=int)
         for e in self.tape.exits:
-            c, _ = owner[e.switch]
-            exits_of[c] = exits_of.get(c, 0) + 1
-        symbols: list[tuple[int, bool]] = []
-        candidates: list[list[sp.csr_array]] = []
+            exits_of[owner[e.switch][0]] += 1
+        nested = np.diff(sp.csr_array(self.rows[:, self.d :]).indptr) > 0
+        symbols: list[tuple[int, bool, int]] = []
+        exits, candidates = _Selection(), _Selection()
         rho: dict[int, int] = {}
-        # exit e = rows[e] over (x, δ) + Σ coefficient · symbol
-        exit_rows, triples, unproved = [], [], []
-        nothing = sp.csr_array((1, self.d + self.E))
+        triples: list[tuple[int, int, float]] = []
+        unproved: list[int] = []
         for e in self.tape.exits:
             switch = self.tape.switches[e.switch]
-            c, flipped = owner[e.switch]
+            number, flipped = owner[e.switch]
+            c = classes[number]
             if switch.ball:
-                symbols.append((c, False))
-                candidates.append([nothing])
-                exit_rows.append(nothing)
-                triples.append((e.index, len(symbols) - 1, 1.0))
+                candidates.add([])
+                exits.add([])
+                triples.append((e.index, len(symbols), 1.0))
+                symbols.append((number, False, 1))
                 continue
-            rows, values = self.candidate_rows(e.index)
-            m = len(switch.outcomes)
-            if classes[c].trivial and not classes[c].forced:
-                exit_rows.append(rows[[classes[c].allowed[0]]])  # candidates agree identically
+            rows, sign = self.candidate_numbers(e.index), e.sign or 1.0
+            m = len(rows)
+            if c.trivial and not c.forced:
+                exits.add([(sign, rows[c.allowed[0]])])  # candidates agree identically
                 continue
             alpha = None
-            if m == 2 and not classes[c].forced:
-                alpha = self.multiple(classes[c], rows, values)
-            nested = rows[:, self.d :].nnz > 0
-            single = e.sign is not None and exits_of[c] == 1
-            if alpha is not None and not (nested and single):
-                if c not in rho:
-                    rho[c] = len(symbols)
-                    symbols.append((c, True))
-                    i = classes[c].base
-                    candidates.append([self.rows[[i]] - self.rows[[i + 1]], nothing])
-                exit_rows.append(rows[[0]] if flipped else rows[[1]])
-                triples.append((e.index, rho[c], -alpha if flipped else alpha))
+            if m == 2 and not c.forced:
+                alpha = self.multiple(c, e.switch, e.sign, rows)
+            alone = e.sign is not None and exits_of[number] == 1 and bool(nested[rows].any())
+            if alpha is not None and not alone:
+                if number not in rho:
+                    rho[number] = len(symbols)
+                    symbols.append((number, True, 2))
+                    candidates.add([(1.0, c.base), (-1.0, c.base + 1)])
+                    candidates.add([])
+                exits.add([(sign, rows[0 if flipped else 1])])
+                triples.append((e.index, rho[number], -alpha if flipped else alpha))
                 continue
             if alpha is None and e.sign is None:
                 unproved.append(switch.index)
-            sign = -1.0 if e.sign == -1.0 else 1.0
-            picked = [sign * rows[[k]] for k in range(m)]
-            candidates.append(picked[::-1] if flipped else picked)
-            symbols.append((c, e.sign is not None))
-            exit_rows.append(nothing)
-            triples.append((e.index, len(symbols) - 1, sign))
+            for k in reversed(range(m)) if flipped else range(m):
+                candidates.add([(1.0, rows[k])])  # minus the exit, where it is a minimum
+            exits.add([])
+            triples.append((e.index, len(symbols), sign))
+            symbols.append((number, e.sign is not None, m))
         where = np.array(triples).reshape(-1, 3)
         mix = sp.csr_array(
             (where[:, 2], (where[:, 0].astype(int), where[:, 1].astype(int))),
             shape=(self.E, len(symbols)),
         )
-        rows = sp.csr_array(sp.vstack(exit_rows)) if exit_rows else nothing[:0]
-        return symbols, (rows, mix), candidates, unproved
+        return symbols, exits, mix, candidates, unproved
 
-    def multiple(self, c: Class, rows: sp.csr_array, values: np.ndarray) -> float | None:
+    def multiple(self, c: Class, t: int, sign: float | None, rows: np.ndarray) -> float | None:
         """α with candidate₀ − candidate₁ = α · margin of the class, identically."""
+        if sign is not None:
+            return sign * self.scale.get(t, 1.0)
         i, j = c.base, c.base + 1
         margin = np.append(
             _entries(self.rows[[i]] - self.rows[[j]]), self.values[i] - self.values[j]
         )
-        gap = np.append(_entries(rows[[0]] - rows[[1]]), values[0] - values[1])
+        gap = np.append(
+            _entries(self.rows[[rows[0]]] - self.rows[[rows[1]]]),
+            self.values[rows[0]] - self.values[rows[1]],
+        )
         if not np.all(np.isfinite(margin)) or not np.all(np.isfinite(gap)):
             return None
         square = float(margin @ margin)
@@ -371,9 +415,10 @@ class _Builder:
             return 0.0 if not gap.any() else None
         return alpha
 
-    def substituted(self, substitution, count: int):
+    def substituted(
+        self, rows: sp.csr_array, mix: sp.csr_array, count: int
+    ) -> Callable[[sp.csr_array], sp.csr_array]:
         """Rows over (x, δ) → rows over (x, symbols), by the triangular system of the exits."""
-        rows, mix = substitution
         own = sp.csr_array(sp.hstack([rows[:, : self.d], mix])) if self.E else None
         feeds = rows[:, self.d :]
         solved = own
@@ -395,6 +440,28 @@ class _Builder:
             return _cleaned(plain + delta @ solved, abs(plain) + abs(delta) @ abs(solved))
 
         return to_symbols
+
+
+class _Selection:
+    """Rows that are combinations of given rows, put together at once."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, int, float]] = []
+        self.count = 0
+
+    def add(self, terms: list[tuple[float, Any]]) -> None:
+        self.entries.extend((self.count, int(row), weight) for weight, row in terms)
+        self.count += 1
+
+    def of(self, rows: sp.csr_array) -> sp.csr_array:
+        where = np.array(self.entries).reshape(-1, 3)
+        pick = sp.csr_array(
+            (where[:, 2], (where[:, 0].astype(int), where[:, 1].astype(int))),
+            shape=(self.count, rows.shape[0]),
+        )
+        picked = sp.csr_array(pick @ rows)
+        picked.eliminate_zeros()
+        return picked
 
 
 def _entries(row: sp.csr_array) -> np.ndarray:

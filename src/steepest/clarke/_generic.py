@@ -7,6 +7,7 @@ tolerance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -29,13 +30,9 @@ def gradient_without_ties(
     if _size(program.closed.jaxpr) < _SMALL:
         return None
 
-    def run(leaves: list[Any]) -> tuple[Any, Any]:
-        return straight(program, leaves, tie_tol)
-
+    run = compiled_gradient(program, tie_tol)
     try:
-        (value, tied), gradient = jax.jit(jax.value_and_grad(run, has_aux=True))(
-            [jnp.asarray(leaf) for leaf in program.start]
-        )
+        (value, tied), gradient = run([jnp.asarray(leaf) for leaf in program.start])
     except NotStraight:
         return None
     if bool(tied):
@@ -44,6 +41,15 @@ def gradient_without_ties(
     if not np.isfinite(float(value)) or not np.all(np.isfinite(flat)):
         return None
     return float(value), flat
+
+
+def compiled_gradient(program: Program, tie_tol: float | None) -> Callable[[list[Any]], Any]:
+    """leaves → ((value, whether something is tied), gradient), jitted."""
+
+    def run(leaves: list[Any]) -> tuple[Any, Any]:
+        return straight(program, leaves, tie_tol)
+
+    return jax.jit(jax.value_and_grad(run, has_aux=True))
 
 
 def _size(jaxpr: Any) -> int:
