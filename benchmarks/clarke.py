@@ -8,6 +8,7 @@ grow; linear programs for each piece.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +35,7 @@ def network(sizes: list[int], bias: bool, seed: int = 0) -> Any:
             jnp.asarray(rng.standard_normal((b, a)) / np.sqrt(a), jnp.float32),
             jnp.asarray(0.1 * rng.standard_normal(b) * bias, jnp.float32),
         )
-        for a, b in zip(sizes, sizes[1:], strict=False)
+        for a, b in itertools.pairwise(sizes)
     ]
 
 

@@ -1,9 +1,9 @@
 """Is what automatic differentiation returns a subgradient?
 
-`jax.grad` picks a number at every kink: ½ for `maximum` at a tie (JAX issue 37821), 1 for `abs` at zero
-(37820), 0 for `relu`, NaN for a norm at zero (2377). Each is a subgradient of its own primitive
-(but the NaN); put together they need not be one of the function: relu(x) − relu(−x) is x, and its
-gradient at 0 comes out as 0. Lee, Yu, Rival, Yang 2020, "On correctness of automatic
+`jax.grad` picks a number at every kink: ½ for `maximum` at a tie (JAX issue 37821), 1 for `abs` at
+zero (37820), 0 for `relu`, NaN for a norm at zero (2377). Each is a subgradient of its own
+primitive (but the NaN); put together they need not be one of the function: relu(x) − relu(−x) is
+x, and its gradient at 0 comes out as 0. Lee, Yu, Rival, Yang 2020, "On correctness of automatic
 differentiation for non-differentiable functions".
 """
 

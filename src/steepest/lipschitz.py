@@ -85,6 +85,12 @@ def largest_norm(S: ConvexSet) -> tuple[float, bool]:
     if isinstance(S, BallImage) and not np.any(S.center):
         A = S.A if isinstance(S.A, np.ndarray) else S.A.toarray()
         return float(np.linalg.norm(A, 2)) if A.size else 0.0, True
+    if isinstance(S, Zonotope) and S.generators.shape[0] == 0:
+        return float(np.linalg.norm(S.center)), True
+    if isinstance(S, MinkowskiSum):
+        parts = [p for p in S.summands if not (p.is_singleton(0.0) and not np.any(p.min_norm()))]
+        if len(parts) == 1:
+            return largest_norm(parts[0])
     if isinstance(S, Zonotope) and S.generators.shape[0] <= 12:
         return float(np.linalg.norm(S.vertices, axis=1).max()), True
     if isinstance(S, MinkowskiSum):

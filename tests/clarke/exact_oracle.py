@@ -1,12 +1,13 @@
 """Small piecewise-linear programs, and their Clarke differential in exact rational arithmetic.
 
-Independent of the library: an expression is evaluated on the germ of a direction, each value being a
-rational number and a rational gradient; a tie splits the directions by a linear form, and whether
+Independent of the library: an expression is evaluated on the germ of a direction, each value being
+a rational number and a rational gradient; a tie splits the directions by a linear form, and whether
 a cell is empty is decided by Fourier–Motzkin elimination with fractions.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -31,9 +32,7 @@ def feasible(forms: list[Form]) -> bool:
         minus = [r for r in rows if r[axis] < 0]
         for p in plus:
             for m in minus:
-                joint = tuple(
-                    a * -m[axis] + b * p[axis] for a, b in zip(p, m, strict=True)
-                )
+                joint = tuple(a * -m[axis] + b * p[axis] for a, b in zip(p, m, strict=True))
                 zero.add(_scaled(joint))
         rows = zero
     return all(any(r) for r in rows)
@@ -154,9 +153,7 @@ def germs(e: Expr, x: list[Fraction], constants: list[Fraction], cells: Cells) -
     branches: list = [((), cells)]
     for a in args:
         branches = [
-            ((*values, g), c2)
-            for values, c in branches
-            for g, c2 in germs(a, x, constants, c)
+            ((*values, g), c2) for values, c in branches for g, c2 in germs(a, x, constants, c)
         ]
     return [pair for values, c in branches for pair in _apply(op, values, c, zero)]
 
@@ -240,12 +237,11 @@ def _apply(op, v, cells, zero):
         whole = v[0].value.numerator // v[0].value.denominator
         below = v[0].minus(Germ(Fraction(whole), zero))
         above = Germ(Fraction(whole + 1), zero).minus(v[0])
-        tents = [
+        return [
             (best, c)
             for g, c in _larger(below, below.scale(Fraction(-1)), cells)
             for best, c in _smaller(g, above, c)
         ]
-        return tents
     if op == "cummax":
         branches = [(v[0], v[0], cells)]
         for item in v[1:]:
@@ -257,7 +253,7 @@ def _apply(op, v, cells, zero):
         return [(total, c) for _, total, c in branches]
     if op == "pool":
         branches = [(nothing, cells)]
-        for a, b in zip(v, v[1:], strict=False):
+        for a, b in itertools.pairwise(v):
             branches = [
                 (total + best, c2) for total, c in branches for best, c2 in _larger(a, b, c)
             ]
@@ -266,9 +262,7 @@ def _apply(op, v, cells, zero):
         branches = [(nothing, cells)]
         for item in v:
             branches = [
-                pair
-                for carry, c in branches
-                for pair in _larger(carry.minus(item), nothing, c)
+                pair for carry, c in branches for pair in _larger(carry.minus(item), nothing, c)
             ]
         return branches
     raise ValueError(op)

@@ -1,5 +1,7 @@
 """Closed forms: what must be exact, and what must be refused."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -167,8 +169,7 @@ SETS = {
         [[0, 0], [-1, 0]],
     ),
     "a rank test calls these empty": (
-        lambda w: relu(w[0])
-        + jnp.maximum(0.0, jnp.minimum(w[0] + w[1], -w[0] - w[1] + w[0] ** 2)),
+        lambda w: relu(w[0]) + jnp.maximum(0.0, jnp.minimum(w[0] + w[1], -w[0] - w[1] + w[0] ** 2)),
         zeros(2),
         [[2, 1], [0, -1], [1, 1], [-1, -1]],
     ),
@@ -261,7 +262,7 @@ def random_weights(sizes, seed=0):
     rng = np.random.default_rng(seed)
     return [
         jnp.asarray(rng.standard_normal((b, a)) / np.sqrt(a), jnp.float32)
-        for a, b in zip(sizes, sizes[1:], strict=False)
+        for a, b in itertools.pairwise(sizes)
     ]
 
 
@@ -320,7 +321,7 @@ def test_the_line_is_named():
     def stairs(x):
         return jnp.floor(x)
 
-    with pytest.raises(NotLocallyLipschitzError, match="test_clarke.py"):
+    with pytest.raises(NotLocallyLipschitzError, match=r"test_clarke\.py"):
         clarke(stairs)(1.0)
 
 

@@ -3,12 +3,13 @@
 For a prefix of outcomes with margin gradients J (rows):
 
 - ∃ d with J d > 0: active, proved; d is a witness.
-- otherwise there are weights λ ≥ 0 with λᵀJ = 0. Not active is proved where λᵀz ≡ 0 for the margins
-  z as functions (then they cannot all be positive), or where the rows with λ > 0 span the space (then
-  J d ≥ 0 only for d = 0). The identity is tested at random points at distances O(1), unless all pieces are
-  affine, when it needs no test.
-  Or λᵀz is a quadratic form without a positive value: then neither can they.
-- what is left may be active along a parabola (`_second_order`); the rest stays *open*: its gradients belong to the outer set only.
+- otherwise there are weights λ ≥ 0 with λᵀJ = 0. Not active is proved where λᵀz ≡ 0 for the
+  margins z as functions (then they cannot all be positive), or where the rows with λ > 0 span the
+  space (then J d ≥ 0 only for d = 0), or where λᵀz is a quadratic form without a positive value.
+  The identity is tested at random points at distances O(1), unless all pieces are affine, when it
+  needs no test.
+- what is left may be active along a parabola (`_second_order`); the rest stays *open*: its
+  gradients belong to the outer set only.
 """
 
 from __future__ import annotations
@@ -138,10 +139,7 @@ class Identities:
                 for t, outcome in outcomes.items():
                     sigma[row, t] = outcome
             leaves = [
-                leaf
-                + radius
-                * (1 + np.abs(leaf))
-                * self.rng.standard_normal((padded, *leaf.shape))
+                leaf + radius * (1 + np.abs(leaf)) * self.rng.standard_normal((padded, *leaf.shape))
                 for leaf in self.program.start
             ]
             keys = self.keys(leaves, sigma)
@@ -152,9 +150,7 @@ class Identities:
                 good[row] &= bool(abs(total) <= 1e-9 * size)
         return list(good)
 
-    def margins(
-        self, outcomes: dict[int, int], pairs: list[Margin], count: int
-    ) -> np.ndarray:
+    def margins(self, outcomes: dict[int, int], pairs: list[Margin], count: int) -> np.ndarray:
         """The margins κ_i − κ_j of a pattern at random points, shape (count, pairs)."""
         counts = np.array([len(s.outcomes) for s in self.tape.switches])
         sigma = self.rng.integers(0, counts, size=(count, len(counts)))
@@ -214,7 +210,9 @@ def _first_order(component: Component, affine: bool, identities: Identities) -> 
             q
             for q in failed
             if not run.another_certificate(q, identities)
-            and not never_positive(q.outcomes, q.terms, identities.program, identities.tape, identities.rng)
+            and not never_positive(
+                q.outcomes, q.terms, identities.program, identities.tape, identities.rng
+            )
         ]
         if not failed:
             return found
@@ -241,7 +239,9 @@ class _Search:
 
     def run(self) -> Found:
         count, rank = len(self.c.symbols), self.c.rank
-        self.visit(0, np.zeros((count, rank)), np.zeros((0, rank)), [], np.zeros(rank), {}, (), False)
+        self.visit(
+            0, np.zeros((count, rank)), np.zeros((0, rank)), [], np.zeros(rank), {}, (), False
+        )
         return self.found
 
     def visit(self, depth, G, J, keys, witness, outcomes, prefix, is_open) -> None:

@@ -111,8 +111,10 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
     edges, corner = [], np.zeros(e.dimension)
     evidence = set()
     for group in groups:
-        mine = [s for s in symbols if e.symbols[s].owner in group] if len(groups) == 1 else (
-            group_symbols(e, symbols, group)
+        mine = (
+            [s for s in symbols if e.symbols[s].owner in group]
+            if len(groups) == 1
+            else (group_symbols(e, symbols, group))
         )
         if any(e.classes[c].ball is not None for c in group):
             image = _ball(e, group, mine)
@@ -153,7 +155,9 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
         elif found.open_pieces is None:
             outer.append(Everything(e.dimension))
         else:
-            everything = np.concatenate([gradients, np.array([p.gradient for p in found.open_pieces])])
+            everything = np.concatenate(
+                [gradients, np.array([p.gradient for p in found.open_pieces])]
+            )
             outer.append(Hull(frame.full(_distinct(everything))))
     generators = sp.csr_array(sp.vstack(edges)) if edges else np.zeros((0, e.dimension))
     if sp.issparse(generators) and e.dimension <= 2000:
@@ -162,8 +166,9 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
     leaf.inner = minkowski_sum([base, *inner])
     leaf.outer = minkowski_sum([base, *outer])
     evidence.add(
-        "linear programs" if affine else "linear programs, identities tested at random points: "
-        "probability one"
+        "linear programs"
+        if affine
+        else "linear programs, identities tested at random points: probability one"
     )
     leaf.evidence = sorted(evidence)
     return leaf

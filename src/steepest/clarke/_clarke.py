@@ -11,13 +11,13 @@ from jaxtyping import PyTree
 
 from steepest.clarke._activity import Identities
 from steepest.clarke._assemble import Leaf, assemble
-from steepest.clarke._differential import ClarkeDifferential, Piece, unflatten
+from steepest.clarke._differential import ClarkeDifferential, Piece
 from steepest.clarke._expressions import Expressions, expressions
 from steepest.clarke._generic import gradient_without_ties
 from steepest.clarke._probe import Probe, jumps_near, slope_grows
 from steepest.clarke._sampling import sampled_hull
 from steepest.convex import ConvexSet, Empty, Everything, Hull, Zonotope
-from steepest.errors import NotLocallyLipschitzError, TooManyPiecesError
+from steepest.errors import NotLocallyLipschitzError
 from steepest.inputs import positive, whole_number
 from steepest.pieces import NeedsBranch, Program, Walked, trace, walk
 
@@ -186,9 +186,10 @@ class _Assembly:
         tolerance = 1e-9 * size + (self.tie_tol or 0.0) + self.rounding(size)
         if any(abs(v - value) > tolerance for v in values):
             lines = self.jump_lines or self.lines or ["x"]
+            seen = sorted({round(v, 12) for v in values})
             raise NotLocallyLipschitzError(
-                f"f jumps at x: its pieces there have the values {sorted({round(v, 12) for v in values})}"
-                f" and f(x) = {value:.12g}, by the choice at {lines[0]}; no Clarke differential exists."
+                f"f jumps at x: its pieces there have the values {seen} and f(x) = {value:.12g}, "
+                f"by the choice at {lines[0]}; no Clarke differential exists."
             )
 
     def rounding(self, size: float) -> float:

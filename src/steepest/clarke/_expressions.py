@@ -126,7 +126,9 @@ class _Builder:
         return jnp.concatenate([keys, candidates, jnp.reshape(value, (1,))])
 
     def point(self) -> np.ndarray:
-        return np.concatenate([*[leaf.reshape(-1) for leaf in self.program.start], np.zeros(self.E)])
+        return np.concatenate(
+            [*[leaf.reshape(-1) for leaf in self.program.start], np.zeros(self.E)]
+        )
 
     def evaluated(self) -> tuple[sp.csr_array, np.ndarray]:
         """The Jacobian at (x, 0), and all outputs at random (x, δ) at distances O(1).
@@ -431,9 +433,7 @@ class _Builder:
 
         def to_symbols(raw: sp.csr_array) -> sp.csr_array:
             raw = sp.csr_array(raw)
-            plain = sp.csr_array(
-                sp.hstack([raw[:, : self.d], sp.csr_array((raw.shape[0], count))])
-            )
+            plain = sp.csr_array(sp.hstack([raw[:, : self.d], sp.csr_array((raw.shape[0], count))]))
             if not self.E:
                 return plain
             delta = raw[:, self.d :]

@@ -17,7 +17,7 @@ from jax.extend import core as jex_core
 
 from steepest.pieces import NotStraight, Program, straight
 
-_SMALL = 2_000
+_SMALL = 20_000
 
 
 def gradient_without_ties(

@@ -44,12 +44,9 @@ def list_pieces(
                         tuple(pattern),
                         unflatten(
                             program.point,
-                            frame.full(piece.direction)
-                            if piece.tangent is None
-                            else piece.tangent,
+                            frame.full(piece.direction) if piece.tangent is None else piece.tangent,
                         ),
                         center + frame.full(piece.gradient),
                     )
                 )
     return tuple(listed)
-

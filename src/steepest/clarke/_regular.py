@@ -2,9 +2,9 @@
 
 If f = g(x, y₁, …, y_n) with g smooth, each y_i regular at x and ∂g/∂y_i ≥ 0 there, then
 ∂f = ∂g/∂x + Σ ∂g/∂y_i ∂y_i (Clarke 1983, theorem 2.3.9), and a maximum of regular functions is
-regular with the hull of the tied differentials (theorem 2.3.12); a norm is regular. So for a program
-whose kinks are maxima that enter with weights ≥ 0 nothing needs to be known about which pieces are
-active. With all signs turned the same holds for −f.
+regular with the hull of the tied differentials (proposition 2.3.12); a norm is regular. So for a
+program whose kinks are maxima that enter with weights ≥ 0 nothing needs to be known about which
+pieces are active. With all signs turned the same holds for −f.
 """
 
 from __future__ import annotations

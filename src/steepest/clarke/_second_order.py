@@ -1,7 +1,8 @@
 """A piece may touch x along a parabola only: relu(u) − relu(u + v²) where −v² < u < 0.
 
-If J d ≥ 0, and for the margins with ∇z·d = 0 there is e with ½ z''(x; d, d) + ∇z·e > 0, then all margins
-are positive on the curve x + t d + t² e for small t > 0: the piece is essentially active, proved.
+If J d ≥ 0, and for the margins with ∇z·d = 0 there is e with ½ z''(x; d, d) + ∇z·e > 0, then all
+margins are positive on the curve x + t d + t² e for small t > 0: the piece is essentially active,
+proved.
 """
 
 from __future__ import annotations

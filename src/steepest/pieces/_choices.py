@@ -137,4 +137,3 @@ CHOICES: dict[str, Choice] = {
 NO_TIE_AT_ZERO = frozenset({"trunc"})
 # Equal only on a set of measure zero, unless identically.
 EQUALITIES = {"eq": True, "ne": False}
-

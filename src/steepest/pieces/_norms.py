@@ -18,9 +18,34 @@ Makers = dict[int, tuple[Node, int]]
 Parts = list[tuple[Any, np.ndarray, np.ndarray]]
 
 _PASSING = frozenset(
-    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev copy copy_p real "
-    "convert_element_type stop_gradient optimization_barrier concatenate stack gather dynamic_slice "
-    "reduce_sum cumsum pad add add_any mul div select_n split".split()
+    [
+        "reshape",
+        "broadcast_in_dim",
+        "transpose",
+        "squeeze",
+        "expand_dims",
+        "slice",
+        "rev",
+        "copy",
+        "copy_p",
+        "real",
+        "convert_element_type",
+        "stop_gradient",
+        "optimization_barrier",
+        "concatenate",
+        "stack",
+        "gather",
+        "dynamic_slice",
+        "reduce_sum",
+        "cumsum",
+        "pad",
+        "add",
+        "add_any",
+        "mul",
+        "div",
+        "select_n",
+        "split",
+    ]
 )
 _EVEN_POWERS = frozenset({"square", "integer_pow", "mul", "dot_general", "abs", "exp", "pow"})
 # Odd and increasing: they keep the sign of what they are applied to.

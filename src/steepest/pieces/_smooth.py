@@ -18,35 +18,146 @@ import numpy as np
 
 # Each number of the output is a number of one of the inputs.
 STRUCTURAL = frozenset(
-    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate stack unstack tile copy copy_p "
-    "gather dynamic_slice dynamic_update_slice split real stop_gradient optimization_barrier "
-    "convert_element_type reduce_precision".split()
+    [
+        "reshape",
+        "broadcast_in_dim",
+        "transpose",
+        "squeeze",
+        "expand_dims",
+        "slice",
+        "rev",
+        "concatenate",
+        "stack",
+        "unstack",
+        "tile",
+        "copy",
+        "copy_p",
+        "gather",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "split",
+        "real",
+        "stop_gradient",
+        "optimization_barrier",
+        "convert_element_type",
+        "reduce_precision",
+    ]
 )
 # Linear in all variable inputs together.
-LINEAR = STRUCTURAL | frozenset(
-    "add sub neg add_any reduce_sum cumsum pad".split()
-)
+LINEAR = STRUCTURAL | frozenset(["add", "sub", "neg", "add_any", "reduce_sum", "cumsum", "pad"])
 # Linear in each input while the others are held.
-BILINEAR = frozenset("mul dot_general conv_general_dilated".split())
+BILINEAR = frozenset(["mul", "dot_general", "conv_general_dilated"])
 ELEMENTWISE = frozenset(
-    "add sub neg add_any mul div exp exp2 expm1 tanh logistic sin cos tan erf erfc sinh cosh asinh "
-    "atan square integer_pow sqrt rsqrt log log1p pow cbrt asin acos acosh atanh erf_inv lgamma "
-    "digamma atan2 and or not xor select_n is_finite convert_element_type copy copy_p real "
-    "stop_gradient optimization_barrier bessel_i0e bessel_i1e".split()
+    [
+        "add",
+        "sub",
+        "neg",
+        "add_any",
+        "mul",
+        "div",
+        "exp",
+        "exp2",
+        "expm1",
+        "tanh",
+        "logistic",
+        "sin",
+        "cos",
+        "tan",
+        "erf",
+        "erfc",
+        "sinh",
+        "cosh",
+        "asinh",
+        "atan",
+        "square",
+        "integer_pow",
+        "sqrt",
+        "rsqrt",
+        "log",
+        "log1p",
+        "pow",
+        "cbrt",
+        "asin",
+        "acos",
+        "acosh",
+        "atanh",
+        "erf_inv",
+        "lgamma",
+        "digamma",
+        "atan2",
+        "and",
+        "or",
+        "not",
+        "xor",
+        "select_n",
+        "is_finite",
+        "convert_element_type",
+        "copy",
+        "copy_p",
+        "real",
+        "stop_gradient",
+        "optimization_barrier",
+        "bessel_i0e",
+        "bessel_i1e",
+    ]
 )
-ELEMENTWISE_CHOICES = frozenset("max min abs sign gt ge lt le eq ne floor ceil round".split())
+ELEMENTWISE_CHOICES = frozenset(
+    ["max", "min", "abs", "sign", "gt", "ge", "lt", "le", "eq", "ne", "floor", "ceil", "round"]
+)
 # Smooth on their domain, neither structural nor elementwise nor linear.
 GENERAL = frozenset(
-    "reduce_prod cumprod cumlogsumexp logsumexp cholesky triangular_solve custom_linear_solve "
-    "scatter scatter-add scatter-mul scatter-sub iota reduce_and reduce_or reduce_xor "
-    "eigh".split()
+    [
+        "reduce_prod",
+        "cumprod",
+        "cumlogsumexp",
+        "logsumexp",
+        "cholesky",
+        "triangular_solve",
+        "custom_linear_solve",
+        "scatter",
+        "scatter-add",
+        "scatter-mul",
+        "scatter-sub",
+        "iota",
+        "reduce_and",
+        "reduce_or",
+        "reduce_xor",
+        "eigh",
+    ]
 )
 SMOOTH = LINEAR | BILINEAR | ELEMENTWISE | GENERAL
 # On integers and booleans nothing is differentiable, hence nothing can be a kink.
 DISCRETE = frozenset(
-    "eq ne lt le gt ge max min abs sign clamp rem floor ceil round reduce_max reduce_min argmax "
-    "argmin sort top_k cummax cummin population_count shift_left shift_right_logical "
-    "shift_right_arithmetic clz".split()
+    [
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "max",
+        "min",
+        "abs",
+        "sign",
+        "clamp",
+        "rem",
+        "floor",
+        "ceil",
+        "round",
+        "reduce_max",
+        "reduce_min",
+        "argmax",
+        "argmin",
+        "sort",
+        "top_k",
+        "cummax",
+        "cummin",
+        "population_count",
+        "shift_left",
+        "shift_right_logical",
+        "shift_right_arithmetic",
+        "clz",
+    ]
 )
 
 Singular = Callable[[list[Any], list[Any], dict[str, Any]], Any]
@@ -110,7 +221,9 @@ SINGULAR: dict[str, Singular] = {
     "tan": _tangent,
 }
 
-_ZERO_KEEPING = frozenset("tanh sin tan erf sinh asinh atan expm1 log1p asin atanh".split())
+_ZERO_KEEPING = frozenset(
+    ["tanh", "sin", "tan", "erf", "sinh", "asinh", "atan", "expm1", "log1p", "asin", "atanh"]
+)
 
 
 def size(
@@ -153,7 +266,7 @@ def size(
     return plain
 
 
-_SUMS = frozenset("reduce_sum cumsum dot_general conv_general_dilated".split())
+_SUMS = frozenset(["reduce_sum", "cumsum", "dot_general", "conv_general_dilated"])
 
 
 def is_float(value: Any) -> bool:

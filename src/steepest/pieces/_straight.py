@@ -11,8 +11,11 @@ from jax.extend import core as jex_core
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, EQUALITIES
 from steepest.pieces._double import called_jaxpr, evaluate_equation
+from steepest.pieces._number import dtype_eps
 from steepest.pieces._program import Program
-from steepest.pieces._walk import TIE_FACTOR, dtype_eps, last_uses
+from steepest.pieces._uses import last_uses
+from steepest.pieces._walk import TIE_FACTOR
+
 
 class NotStraight(Exception):  # noqa: N818 (a signal to the caller, not an error)
     """The program has control flow or choices that this quick way does not follow."""
@@ -100,9 +103,7 @@ def _equation(
             return _choice(eqn, inputs, ties, room, eps)
         if name not in smooth.SMOOTH or name == "eigh":
             raise NotStraight(name)
-        if name == "convert_element_type" and not jnp.issubdtype(
-            params["new_dtype"], np.floating
-        ):
+        if name == "convert_element_type" and not jnp.issubdtype(params["new_dtype"], np.floating):
             raise NotStraight(name)
     elif any(True for _ in jex_core.jaxprs_in_params(params)):
         raise NotStraight(name)
@@ -134,5 +135,11 @@ def _choice(eqn: Any, inputs: list[_Value], ties: list[Any], room: Any, eps: flo
     # A candidate of −∞ is masked: it competes with nothing.
     near = (top - keys <= room(sizes + size)) & jnp.isfinite(keys)
     ties.append(jnp.sum(near, axis=0) > 1)
-    return [_Value(outs[0], size[0] if row.continuous else jnp.abs(jnp.asarray(outs[0], float)),
-                   bool(row.continuous), eps)]
+    return [
+        _Value(
+            outs[0],
+            size[0] if row.continuous else jnp.abs(jnp.asarray(outs[0], float)),
+            bool(row.continuous),
+            eps,
+        )
+    ]

@@ -164,9 +164,7 @@ class Tape:
         return jnp.reshape(table, -1)[index]
 
     def _jump_worlds(self, node: Node) -> int:
-        return max(
-            (len(self.switches[t].outcomes) for t in node.ties if self._opens(t)), default=1
-        )
+        return max((len(self.switches[t].outcomes) for t in node.ties if self._opens(t)), default=1)
 
     def _opens(self, t: int) -> bool:
         return self.switches[t].jumps and self.switches[t].forced is None

@@ -17,24 +17,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.extend import core as jex_core
 
 from steepest.errors import TooManyPiecesError, UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, EQUALITIES, NO_TIE_AT_ZERO, Choice
+from steepest.pieces._composed import COMPOSED
+from steepest.pieces._control import CONTROL
 from steepest.pieces._double import called_jaxpr, evaluate_equation
 from steepest.pieces._norms import is_nonnegative, same_sign, sum_of_squares
+from steepest.pieces._number import Number, constant, dtype_eps, is_float_type
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._tape import Exit, Node, Switch, Tape
+from steepest.pieces._uses import last_uses
 
 TIE_FACTOR = 8.0
 MAX_NODES = 100_000
-MAX_LOOP = 10_000
 _SEVERAL = -2  # the label of a number that differs by more than one switch
 
 
@@ -44,42 +45,6 @@ class NeedsBranch(Exception):  # noqa: N818 (a signal to the caller of the walk,
     def __init__(self, address: tuple[int, int], outcomes: int, line: str):
         super().__init__(address)
         self.address, self.outcomes, self.line = address, outcomes, line
-
-
-@dataclass
-class Number:
-    """An array of the program at the point.
-
-    Attributes:
-        worlds: its values, one array for each world (one world: the usual case).
-        ref: its variable on the tape, or None for a constant.
-        labels: for each element the switch that it differs by, −1 for none; None: all −1.
-        size: Σ|terms| of each element, for the tolerance of ties.
-        bad: elements at which something was not defined (log 0); None: none.
-        eps: rounding unit of the user's precision.
-        upstream: choosing nodes with ties that it depends on.
-        flat: constant on each piece.
-    """
-
-    worlds: list[Any]
-    ref: int | None
-    size: Any
-    eps: float
-    labels: np.ndarray | None = None
-    bad: np.ndarray | None = None
-    upstream: frozenset[int] = frozenset()
-    flat: bool = False
-
-    @property
-    def value(self) -> Any:
-        return self.worlds[0]
-
-    @property
-    def operand(self) -> Any:
-        return self.worlds[0] if self.ref is None else self.ref
-
-    def world(self, k: int) -> Any:
-        return self.worlds[min(k, len(self.worlds) - 1)]
 
 
 @dataclass
@@ -178,12 +143,12 @@ class _Walk:
         inner = called_jaxpr(eqn)
         if inner is not None:
             return self.called(eqn, inner, inputs)
-        if name in _CONTROL:
-            return _CONTROL[name](self, eqn, inputs)
+        if name in CONTROL:
+            return CONTROL[name](self, eqn, inputs)
         line = self.call_line or user_line(eqn)
-        if name in _EXPANDED and _some_float(inputs):
-            return _EXPANDED[name](self, {**eqn.params, "wanted": wanted}, inputs, line)
-        if name == "convert_element_type" and not _is_float_type(eqn.params["new_dtype"]):
+        if name in COMPOSED and _some_float(inputs):
+            return COMPOSED[name](self, {**eqn.params, "wanted": wanted}, inputs, line)
+        if name == "convert_element_type" and not is_float_type(eqn.params["new_dtype"]):
             # A float made an integer is cut towards zero: a step, before it is a conversion.
             if smooth.is_float(inputs[0].value) and eqn.params["new_dtype"] != np.bool_:
                 inputs = [self.choose("trunc", CHOICES["trunc"], {}, inputs, line)]
@@ -204,9 +169,7 @@ class _Walk:
             name, eqn.params, inputs, line, lambda values: evaluate_equation(eqn, values)
         )
 
-    def called(
-        self, eqn: Any, inner: jex_core.ClosedJaxpr, inputs: list[Number]
-    ) -> list[Number]:
+    def called(self, eqn: Any, inner: jex_core.ClosedJaxpr, inputs: list[Number]) -> list[Number]:
         """The function that is called, whatever derivative rule comes with it."""
         outermost = self.call_line is None and defined_by_jax(inner.jaxpr)
         if outermost:
@@ -264,7 +227,7 @@ class _Walk:
         eps = max((n.eps for n in inputs if smooth.is_float(n.value)), default=0.0)
         self.add(node)
         outs = []
-        for place, value in enumerate(first):
+        for place, _value in enumerate(first):
             out = Number(
                 [w[place] for w in worlds],
                 self.fresh(node),
@@ -305,11 +268,9 @@ class _Walk:
     ) -> list[np.ndarray | None] | None:
         if all(n.bad is None for n in inputs):
             return None
-        masks = [
-            n.bad if n.bad is not None else np.zeros(jnp.shape(n.value), bool) for n in inputs
-        ]
+        masks = [n.bad if n.bad is not None else np.zeros(jnp.shape(n.value), bool) for n in inputs]
         if name == "select_n":
-            which, *cases = inputs
+            which, *_cases = inputs
             chosen = np.zeros(jnp.shape(outs[0]), bool)
             for k in range(len(which.worlds)):
                 pick = np.asarray(which.world(k)).astype(int)
@@ -350,8 +311,14 @@ class _Walk:
             return self.moved_labels(inputs, outs, apply)
         present = set().union(*(set(np.unique(n.labels)) for n in labelled)) - {-1}
         if len(present) == 1:
-            return [np.full(jnp.shape(o), present.pop() if i == 0 else -1) for i, o in
-                    enumerate(outs[:1])] if len(outs) == 1 else self.branch_on(labelled[0])
+            return (
+                [
+                    np.full(jnp.shape(o), present.pop() if i == 0 else -1)
+                    for i, o in enumerate(outs[:1])
+                ]
+                if len(outs) == 1
+                else self.branch_on(labelled[0])
+            )
         if name in ("reduce_sum", "reduce_and", "reduce_or"):
             return [self.reduced_labels(labelled[0], apply, outs[0])]
         return self.branch_on(labelled[0])
@@ -449,7 +416,8 @@ class _Walk:
             margins = near if margins is None else margins
             patterns.append(best)
             worlds.append(row.output(values, params, data, best))
-        assert tied is not None and margins is not None
+        assert tied is not None
+        assert margins is not None
         tied = np.asarray(tied)
         if labelled:
             if len(labelled) and name not in ("reduce_max", "reduce_min", "argmax", "argmin"):
@@ -779,29 +747,6 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def constant(value: Any, dtype: Any = None) -> Number:
-    """A number that does not depend on x."""
-    array = value
-    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.extended):
-        array = jnp.asarray(value)
-        if smooth.is_float(array):
-            array = array.astype(jnp.float64)
-        size = jnp.abs(array) if smooth.is_float(array) else jnp.zeros(array.shape)
-    else:
-        size = jnp.zeros(jnp.shape(value))
-    return Number([array], None, size, dtype_eps(dtype))
-
-
-def dtype_eps(dtype: Any) -> float:
-    if dtype is None or not _is_float_type(dtype):
-        return float(np.finfo(np.float64).eps)
-    return float(jnp.finfo(dtype).eps)
-
-
-def _is_float_type(dtype: Any) -> bool:
-    return bool(jnp.issubdtype(dtype, np.floating))
-
-
 def _some_float(inputs: list[Number]) -> bool:
     return any(smooth.is_float(n.value) and n.ref is not None for n in inputs)
 
@@ -861,348 +806,3 @@ def _is_linear(name: str, inputs: list[Number]) -> bool:
     if name in smooth.BILINEAR or name in ("select_n", "scatter-add", "scatter"):
         return len(variable) <= 1 or name == "select_n"
     return name == "div" and (inputs[1].ref is None or inputs[1].flat)
-
-
-def last_uses(jaxpr: Any) -> dict[Any, int]:
-    """The last equation that reads each variable, with dead equations left out."""
-    last: dict[Any, int] = {
-        v: len(jaxpr.eqns) for v in jaxpr.outvars if not isinstance(v, jex_core.Literal)
-    }
-    for i in range(len(jaxpr.eqns) - 1, -1, -1):
-        eqn = jaxpr.eqns[i]
-        if any(v in last for v in eqn.outvars):
-            for v in eqn.invars:
-                if not isinstance(v, jex_core.Literal):
-                    last.setdefault(v, i)
-    return last
-
-
-# ---- control flow
-
-
-def _scan(self: _Walk, eqn: Any, inputs: list[Number]) -> list[Number]:
-    p = eqn.params
-    n_consts, n_carry = p["num_consts"], p["num_carry"]
-    consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
-    xs = inputs[n_consts + n_carry :]
-    line = user_line(eqn)
-    if p["length"] > MAX_LOOP:
-        raise UnsupportedPrimitiveError(
-            f"a scan of {p['length']} steps at {line} is too long to unroll (limit {MAX_LOOP}); "
-            "sample instead: clarke(f, samples=..., radius=...)."
-        )
-    rows: list[list[Number]] = []
-    order = range(p["length"])
-    for i in reversed(order) if p["reverse"] else order:
-        item = [
-            self.structural("slice", [x], line, lambda values, i=i: [values[0][i]])[0] for x in xs
-        ]
-        outs = self.jaxpr(p["jaxpr"], [*consts, *carry, *item])
-        carry = outs[:n_carry]
-        rows.append(outs[n_carry:])
-    if p["reverse"]:
-        rows.reverse()
-    stacked = [
-        self.structural("concatenate", list(column), line, lambda values: [jnp.stack(values)])[0]
-        for column in zip(*rows, strict=True)
-    ]
-    if not rows:
-        stacked = [constant(jnp.zeros(v.aval.shape)) for v in eqn.outvars[n_carry:]]
-    return [*carry, *stacked]
-
-
-def _while(self: _Walk, eqn: Any, inputs: list[Number]) -> list[Number]:
-    p = eqn.params
-    n_cond, n_body = p["cond_nconsts"], p["body_nconsts"]
-    cond_consts, body_consts = inputs[:n_cond], inputs[n_cond : n_cond + n_body]
-    carry = inputs[n_cond + n_body :]
-    for _ in range(MAX_LOOP):
-        (going,) = self.jaxpr(p["cond_jaxpr"], [*cond_consts, *carry])
-        if going.labels is not None:
-            self.branch_on(going)
-        if not bool(going.value):
-            return list(carry)
-        carry = self.jaxpr(p["body_jaxpr"], [*body_consts, *carry])
-    raise UnsupportedPrimitiveError(
-        f"the while loop at {user_line(eqn)} runs more than {MAX_LOOP} times at this point; "
-        "sample instead: clarke(f, samples=..., radius=...)."
-    )
-
-
-def _cond(self: _Walk, eqn: Any, inputs: list[Number]) -> list[Number]:
-    index, *operands = inputs
-    if index.labels is not None:
-        self.branch_on(index)
-    branches = eqn.params["branches"]
-    chosen = min(max(int(index.value), 0), len(branches) - 1)
-    return self.jaxpr(branches[chosen], operands)
-
-
-_CONTROL = {"scan": _scan, "while": _while, "cond": _cond}
-
-
-# ---- choices that are made of simpler ones
-
-
-def _clamp(
-    self: _Walk, params: dict[str, Any], inputs: list[Number], line: str
-) -> list[Number]:
-    low, x, high = inputs
-    return [self.primitive("max", [low, self.primitive("min", [x, high], line)], line)]
-
-
-def _rem(self: _Walk, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
-    x, y = inputs
-    whole = self.primitive("trunc", [self.primitive("div", [x, y], line)], line)
-    return [self.primitive("sub", [x, self.primitive("mul", [whole, y], line)], line)]
-
-
-def _cumulative(name: str) -> Any:
-    def rule(
-        self: _Walk, params: dict[str, Any], inputs: list[Number], line: str
-    ) -> list[Number]:
-        (x,) = inputs
-        axis, length = params["axis"], x.value.shape[params["axis"]]
-        order = list(range(length))
-        if params["reverse"]:
-            order.reverse()
-        best: Number | None = None
-        rows: dict[int, Number] = {}
-        for i in order:
-            (item,) = self.structural(
-                "slice", [x], line, lambda v, i=i: [lax.index_in_dim(v[0], i, axis)]
-            )
-            best = item if best is None else self.primitive(name, [best, item], line)
-            rows[i] = best
-        return self.structural(
-            "concatenate",
-            [rows[i] for i in range(length)],
-            line,
-            lambda v: [jnp.concatenate(v, axis)],
-        )
-
-    return rule
-
-
-def _window(name: str, sign: float) -> Any:
-    def rule(
-        self: _Walk, params: dict[str, Any], inputs: list[Number], line: str
-    ) -> list[Number]:
-        (x,) = inputs
-
-        def shifted(values: list[Any]) -> list[Any]:
-            padded = lax.pad(
-                values[0],
-                jnp.asarray(-sign * jnp.inf, values[0].dtype),
-                [
-                    (low, high, dilation - 1)
-                    for (low, high), dilation in zip(
-                        params["padding"], params["base_dilation"], strict=True
-                    )
-                ],
-            )
-            views = []
-            for offset in np.ndindex(*params["window_dimensions"]):
-                start = [o * w for o, w in zip(offset, params["window_dilation"], strict=True)]
-                stop = [
-                    s + (n - 1) * stride + 1
-                    for s, n, stride in zip(
-                        start, _window_count(padded.shape, params), params["window_strides"],
-                        strict=True,
-                    )
-                ]
-                views.append(lax.slice(padded, start, stop, params["window_strides"]))
-            return [jnp.stack(views)]
-
-        views = self.structural("gather", [x], line, shifted)
-        return [self.choose(name, CHOICES[name], {"axes": (0,)}, views, line)]
-
-    return rule
-
-
-def _window_count(shape: tuple[int, ...], params: dict[str, Any]) -> list[int]:
-    return [
-        (n - (w - 1) * d - 1) // s + 1
-        for n, w, d, s in zip(
-            shape,
-            params["window_dimensions"],
-            params["window_dilation"],
-            params["window_strides"],
-            strict=True,
-        )
-    ]
-
-
-def _sort(self: _Walk, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
-    axis = params["dimension"]
-    if not any(params["wanted"][1:]):
-        # Nobody reads what is carried along.
-        return [*_sort_alone(self, axis, inputs[0], line), *inputs[1:]]
-    for n in inputs:
-        if n.labels is not None:
-            self.branch_on(n)
-    order = np.lexsort(
-        [np.asarray(n.value) for n in reversed(inputs[: params["num_keys"]])], axis=axis
-    )
-    near = _near_neighbours(self, inputs[0], order, axis)
-    if params["num_keys"] > 1 and near.any():
-        raise UnsupportedPrimitiveError(
-            f"a sort by {params['num_keys']} keys with a tie in the first, at {line}, has no rule"
-        )
-    order = _forced_order(self, inputs[0], order, near, axis, line)
-    return [_reordered(self, n, order, axis, line) for n in inputs]
-
-
-def _sort_alone(self: _Walk, axis: int, x: Number, line: str) -> list[Number]:
-    if x.labels is not None:
-        self.branch_on(x)
-    order = np.argsort(np.asarray(x.value), axis=axis, kind="stable")
-    near = _near_neighbours(self, x, order, axis)
-    return [_network(self, _reordered(self, x, order, axis, line), near, axis, line)]
-
-
-def _reordered(self: _Walk, x: Number, order: np.ndarray, axis: int, line: str) -> Number:
-    take = lambda v: [jnp.take_along_axis(v[0], order, axis)]
-    return self.structural("gather", [x], line, take)[0]
-
-
-def _near_neighbours(self: _Walk, x: Number, order: np.ndarray, axis: int) -> np.ndarray:
-    """Which neighbours of the sorted line tie (with axis last)."""
-    values = np.moveaxis(np.take_along_axis(np.asarray(x.value), order, axis), axis, -1)
-    sizes = np.moveaxis(np.take_along_axis(np.asarray(x.size), order, axis), axis, -1)
-    with np.errstate(invalid="ignore"):
-        gaps = np.diff(values)
-    room = self.tolerance(sizes[..., 1:] + sizes[..., :-1], x.eps)
-    return (gaps <= np.asarray(room)) & np.isfinite(gaps)
-
-
-def _forced_order(
-    self: _Walk,
-    x: Number,
-    order: np.ndarray,
-    near: np.ndarray,
-    axis: int,
-    line: str,
-) -> np.ndarray:
-    """The order of a sort that carries others along: its ties are pairwise comparisons, forced."""
-    if not near.any():
-        return order
-    lines = np.moveaxis(order, axis, -1).reshape(-1, order.shape[axis]).copy()
-    close = near.reshape(len(lines), -1)
-    moved = self.structural(
-        "transpose",
-        [x],
-        line,
-        lambda v: [jnp.moveaxis(v[0], axis, -1).reshape(-1, order.shape[axis])],
-    )[0]
-    for row, ties in enumerate(close):
-        for start, stop in _groups(ties):
-            group = [int(i) for i in lines[row, start:stop]]
-            ranked: list[int] = []
-            for item in group:  # insertion: each comparison is a switch of its own
-                position = 0
-                for other in ranked:
-                    if not _comes_after(self, moved, row, item, other, line):
-                        break
-                    position += 1
-                ranked.insert(position, item)
-            lines[row, start:stop] = ranked
-    shape = np.moveaxis(order, axis, -1).shape
-    return np.moveaxis(lines.reshape(shape), -1, axis)
-
-
-def _comes_after(
-    self: _Walk, x: Number, row: int, item: int, other: int, line: str
-) -> bool:
-    pair = [
-        self.structural("slice", [x], line, lambda v, i=i: [v[0][row, i]])[0]
-        for i in (item, other)
-    ]
-    answer = self.choose("gt", CHOICES["gt"], {}, pair, line)
-    if answer.labels is not None:
-        self.branch_on(answer)
-    return bool(answer.value)
-
-
-def _groups(ties: np.ndarray) -> list[tuple[int, int]]:
-    groups, start = [], None
-    for i, tie in enumerate([*ties, False]):
-        if tie and start is None:
-            start = i
-        elif not tie and start is not None:
-            groups.append((start, i + 1))
-            start = None
-    return groups
-
-
-def _network(self: _Walk, x: Number, near: np.ndarray, axis: int, line: str) -> Number:
-    """Sort the tied runs of a sorted line by compare-exchange: each a min and a max."""
-    runs = [_groups(ties) for ties in near.reshape(-1, near.shape[-1])]
-    longest = max((stop - start for groups in runs for start, stop in groups), default=1)
-    if longest == 1:
-        return x
-    shape = jnp.shape(x.value)
-    length = shape[axis]
-    lines = self.structural(
-        "reshape", [x], line, lambda v: [jnp.moveaxis(v[0], axis, -1).reshape(-1, length)]
-    )[0]
-    for layer in range(longest):
-        pairs = [
-            (row, i)
-            for row, groups in enumerate(runs)
-            for start, stop in groups
-            for i in range(start + layer % 2, stop - 1, 2)
-        ]
-        if not pairs:
-            continue
-        rows, left = (np.array(c) for c in zip(*pairs, strict=True))
-        lower, upper = (
-            self.structural("gather", [lines], line, lambda v, r=rows, c=c: [v[0][r, c]])[0]
-            for c in (left, left + 1)
-        )
-        low = self.primitive("min", [lower, upper], line)
-        high = self.primitive("max", [lower, upper], line)
-        lines = self.structural(
-            "dynamic_update_slice",
-            [lines, low, high],
-            line,
-            lambda v, r=rows, c=left: [v[0].at[r, c].set(v[1]).at[r, c + 1].set(v[2])],
-        )[0]
-    back = tuple(np.moveaxis(np.zeros(shape, bool), axis, -1).shape)
-    return self.structural(
-        "reshape", [lines], line, lambda v: [jnp.moveaxis(v[0].reshape(back), -1, axis)]
-    )[0]
-
-
-def _top_k(self: _Walk, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
-    (x,) = inputs
-    axis, k = params.get("axis", -1) % jnp.ndim(x.value), params["k"]
-    length = jnp.shape(x.value)[axis]
-    places = constant(
-        jnp.broadcast_to(
-            jnp.arange(length).reshape([-1 if a == axis else 1 for a in range(jnp.ndim(x.value))]),
-            jnp.shape(x.value),
-        )
-    )
-    top = lambda v: [lax.slice_in_dim(jnp.flip(v[0], axis), 0, k, axis=axis)]
-    sort = {"dimension": axis, "num_keys": 1, "wanted": [True, True]}
-    (values,) = _sort_alone(self, axis, x, line)
-    outs = self.structural("slice", [values], line, top)
-    if params["wanted"][1]:
-        _, indices = _sort(self, sort, [x, places], line)
-        outs += self.structural("slice", [indices], line, lambda v: [top(v)[0].astype(jnp.int32)])
-    else:
-        outs.append(constant(jnp.zeros(jnp.shape(outs[0].value), jnp.int32)))
-    return outs
-
-
-_EXPANDED: dict[str, Any] = {
-    "clamp": _clamp,
-    "rem": _rem,
-    "cummax": _cumulative("max"),
-    "cummin": _cumulative("min"),
-    "reduce_window_max": _window("reduce_max", 1.0),
-    "reduce_window_min": _window("reduce_min", -1.0),
-    "sort": _sort,
-    "top_k": _top_k,
-}
