@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from steepest.clarke import ClarkeDifferential, clarke
 from steepest.clarke._differential import flatten
 from steepest.convex import Everything
+from steepest.pieces import is_double_enabled
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _gradient(
         filled[argnums] = point.restore(leaves)
         return f(*filled, **kwargs)
 
-    with jax.enable_x64(bool(double or jax.config.jax_enable_x64)):
+    with jax.enable_x64(double or is_double_enabled()):
         gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
         return point.restore([np.asarray(g) for g in gradient])
 

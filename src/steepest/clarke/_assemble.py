@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.linalg import qr
 from scipy.sparse.csgraph import connected_components
 
@@ -18,7 +18,8 @@ from steepest.clarke._activity import (
     search,
 )
 from steepest.clarke._expressions import Expressions
-from steepest.clarke._regular import regular_set
+from steepest.clarke._regular import DENSE_DIMENSION, regular_set
+from steepest.clarke._sparse import Sparse, coo, csr, diagonal, stacked
 from steepest.convex import (
     BallImage,
     ConvexSet,
@@ -84,7 +85,7 @@ def _relevant(e: Expressions) -> tuple[list[int], list[int]]:
     d = e.dimension
     symbols: set[int] = set()
     classes: set[int] = set()
-    waiting = list(sp.csr_array(e.value[:, d:]).indices)
+    waiting = list(csr(e.value[:, d:]).indices)
     waiting_classes = [c for c, cls in enumerate(e.classes) if cls.forced]
     owned: dict[int, list[int]] = {}
     while waiting or waiting_classes:
@@ -93,14 +94,14 @@ def _relevant(e: Expressions) -> tuple[list[int], list[int]]:
             if c in classes:
                 continue
             classes.add(c)
-            waiting.extend(sp.csr_array(e.classes[c].rows[:, d:]).indices)
+            waiting.extend(csr(e.classes[c].rows[:, d:]).indices)
         if waiting:
             s = int(waiting.pop())
             if s in symbols:
                 continue
             symbols.add(s)
             owned.setdefault(e.symbols[s].owner, []).append(s)
-            waiting.extend(sp.csr_array(e.symbols[s].candidates[:, d:]).indices)
+            waiting.extend(csr(e.symbols[s].candidates[:, d:]).indices)
             waiting_classes.append(e.symbols[s].owner)
     return sorted(classes), sorted(symbols)
 
@@ -145,7 +146,7 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
         if found.exact and len(gradients) == 2:
             ends = frame.full(gradients)
             corner += ends[0]
-            edges.append(sp.csr_array((ends[1] - ends[0])[None]))
+            edges.append(csr((ends[1] - ends[0])[None]))
             continue
         inner.append(
             Hull(frame.full(_distinct(gradients))) if len(gradients) else Empty(e.dimension)
@@ -159,8 +160,8 @@ def _by_components(e, center, classes, symbols, affine, identities) -> Leaf:
                 [gradients, np.array([p.gradient for p in found.open_pieces])]
             )
             outer.append(Hull(frame.full(_distinct(everything))))
-    generators = sp.csr_array(sp.vstack(edges)) if edges else np.zeros((0, e.dimension))
-    if sp.issparse(generators) and e.dimension <= 2000:
+    generators = stacked(edges) if edges else csr((0, e.dimension))
+    if e.dimension <= DENSE_DIMENSION:
         generators = generators.toarray()
     base = Zonotope.from_corner(center + corner, generators)
     leaf.inner = minkowski_sum([base, *inner])
@@ -193,11 +194,11 @@ def _ball(e: Expressions, group: list[int], symbols: list[int]) -> BallImage | N
         return None
     rows = e.classes[group[0]].ball
     assert rows is not None
-    if sp.csr_array(rows[:, e.dimension :]).nnz:
+    if csr(rows[:, e.dimension :]).nnz:
         return None
     weight = float(e.value[0, e.dimension + symbols[0]])
-    A = sp.csr_array(rows[:, : e.dimension].T * weight)
-    return BallImage(np.zeros(e.dimension), A if e.dimension > 2000 else A.toarray())
+    A = csr(rows[:, : e.dimension].T * weight)
+    return BallImage(np.zeros(e.dimension), A if e.dimension > DENSE_DIMENSION else A.toarray())
 
 
 # ---- components
@@ -209,11 +210,11 @@ def _groups(e: Expressions, classes: list[int], symbols: list[int]) -> list[list
     union = _Union(len(classes))
     feeding: set[int] = set()
     for c in classes:
-        for s in sp.csr_array(e.classes[c].rows[:, d:]).indices:
+        for s in csr(e.classes[c].rows[:, d:]).indices:
             feeding.add(int(s))
             union.join(place[c], place[e.symbols[s].owner])
     for s in symbols:
-        for other in sp.csr_array(e.symbols[s].candidates[:, d:]).indices:
+        for other in csr(e.symbols[s].candidates[:, d:]).indices:
             feeding.add(int(other))
             union.join(place[e.symbols[s].owner], place[e.symbols[other].owner])
     fed: dict[int, set[int]] = {}
@@ -224,7 +225,7 @@ def _groups(e: Expressions, classes: list[int], symbols: list[int]) -> list[list
         own = [e.classes[c].rows[:, :d]]
         own += [e.symbols[s].candidates[:, :d] for s in sorted(fed.get(c, ()))]
         blocks.append(own)
-    rows = sp.csr_array(sp.vstack([b for own in blocks for b in own]))
+    rows = stacked([b for own in blocks for b in own])
     owner = np.concatenate(
         [np.full(sum(b.shape[0] for b in own), i) for i, own in enumerate(blocks)]
     ).astype(int)
@@ -232,15 +233,15 @@ def _groups(e: Expressions, classes: list[int], symbols: list[int]) -> list[list
     return [[classes[i] for i in group] for group in union.groups()]
 
 
-def _join_dependent(rows: sp.csr_array, owner: np.ndarray, union: "_Union") -> None:
+def _join_dependent(rows: Sparse, owner: np.ndarray, union: "_Union") -> None:
     """Join the owners of rows that are linearly dependent (the components of their matroid)."""
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     keep = length > 0
-    rows = sp.csr_array(sp.diags_array(1 / length[keep]) @ rows[np.flatnonzero(keep)])
+    rows = csr(diagonal(1 / length[keep]) @ rows[np.flatnonzero(keep)])
     owner = owner[keep]
     n, d = rows.shape
-    coordinates = sp.coo_array(rows)
-    graph = sp.coo_array(
+    coordinates = coo(rows)
+    graph = coo(
         (np.ones(rows.nnz), (coordinates.coords[0], n + coordinates.coords[1])),
         shape=(n + d, n + d),
     )
@@ -253,9 +254,8 @@ def _join_dependent(rows: sp.csr_array, owner: np.ndarray, union: "_Union") -> N
         part = rows[block]
         columns = np.unique(part.indices)
         dense = part[:, columns].toarray()
-        _, R, pivots = qr(dense.T, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(R))
-        rank = int(np.sum(diagonal > _INDEPENDENT))
+        _, R, pivots = _pivoted_qr(dense.T)
+        rank = int(np.sum(np.abs(np.diag(R)) > _INDEPENDENT))
         basis, rest = pivots[:rank], pivots[rank:]
         if not len(rest):
             continue
@@ -263,6 +263,11 @@ def _join_dependent(rows: sp.csr_array, owner: np.ndarray, union: "_Union") -> N
         for column, i in enumerate(rest):
             for j in basis[np.abs(weights[:, column]) > 1e-9]:
                 union.join(int(owner[block[i]]), int(owner[block[j]]))
+
+
+def _pivoted_qr(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    result: Any = qr(A, mode="economic", pivoting=True)
+    return result
 
 
 class _Union:
@@ -316,18 +321,18 @@ def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Co
     d = e.dimension
     raw = [e.classes[c].spread for c in group]
     raw += [e.symbols[s].candidates for s in symbols]
-    x_rows = sp.csr_array(sp.vstack([r[:, :d] for r in raw]))
+    x_rows = stacked([r[:, :d] for r in raw])
     columns = np.unique(x_rows.indices)
     dense = x_rows[:, columns].toarray()
     basis = None
     if len(columns) > len(dense):
-        q, r, _ = qr(dense.T, mode="economic", pivoting=True)
+        q, r, _ = _pivoted_qr(dense.T)
         size = np.abs(np.diag(r))
         basis = q[:, : int(np.sum(size > 1e-13 * size.max(initial=1e-300)))].T
     rank = len(columns) if basis is None else len(basis)
     place = [d + s for s in symbols]
 
-    def local(rows: sp.csr_array) -> np.ndarray:
+    def local(rows: Sparse) -> np.ndarray:
         x = rows[:, columns].toarray()
         return np.concatenate(
             [x if basis is None else x @ basis.T, rows[:, place].toarray()], axis=1

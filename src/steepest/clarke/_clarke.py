@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -90,8 +91,8 @@ def clarke(
 
 def generator(key: jax.Array | None) -> np.random.Generator:
     key = jax.random.key(0) if key is None else key
-    data = key if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) else None
-    words = np.asarray(jax.random.key_data(key) if data is None else data)
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    words = np.asarray(jax.random.key_data(key) if typed else key)
     return np.random.default_rng(words.astype(np.uint32).tolist())
 
 

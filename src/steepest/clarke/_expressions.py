@@ -21,8 +21,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse as sp
 
+from steepest.clarke._sparse import Sparse, beside, coo, csr, diagonal, stacked
 from steepest.pieces import Program, Tape
 
 _RADII = (0.3, 0.5, 0.1, 0.2, 0.05)  # of the random points of identity tests
@@ -56,11 +56,11 @@ class Class:
     forced: bool
     jumps: bool
     at_equality: int
-    spread: sp.csr_array
-    ball: sp.csr_array | None = None
+    spread: Sparse
+    ball: Sparse | None = None
 
     @property
-    def rows(self) -> sp.csr_array:
+    def rows(self) -> Sparse:
         """What its decision hangs on."""
         return self.spread if self.ball is None else self.ball
 
@@ -74,7 +74,7 @@ class Symbol:
     """
 
     owner: int
-    candidates: sp.csr_array
+    candidates: Sparse
     maximum: bool
 
 
@@ -83,7 +83,7 @@ class Expressions:
     """The value and all symbols as rows over (x, symbols), strictly triangular in the symbols."""
 
     dimension: int
-    value: sp.csr_array
+    value: Sparse
     symbols: list[Symbol]
     classes: list[Class]
     unproved_jumps: list[int] = field(default_factory=list)
@@ -130,7 +130,7 @@ class _Builder:
             [*[leaf.reshape(-1) for leaf in self.program.start], np.zeros(self.E)]
         )
 
-    def evaluated(self) -> tuple[sp.csr_array, np.ndarray]:
+    def evaluated(self) -> tuple[Sparse, np.ndarray]:
         """The Jacobian at (x, 0), and all outputs at random (x, δ) at distances O(1).
 
         Compiled together: for small programs compiling is what costs.
@@ -151,7 +151,7 @@ class _Builder:
             return jacobian(self.outputs)(at), jax.vmap(self.outputs)(many)
 
         J, values = jax.jit(both)(jnp.asarray(center), jnp.asarray(np.stack(points)))
-        return sp.csr_array(np.asarray(J)), self.usable(np.asarray(values))
+        return csr(np.asarray(J)), self.usable(np.asarray(values))
 
     def usable(self, values: np.ndarray) -> np.ndarray:
         """One column a random point: the far one, or the near one where f is not defined there."""
@@ -160,7 +160,7 @@ class _Builder:
         chosen = np.where(fine, far, near)
         return np.where(np.isfinite(chosen), chosen, np.nan).T
 
-    def large_jacobian(self, rows: int) -> sp.csr_array:
+    def large_jacobian(self, rows: int) -> Sparse:
         """A large Jacobian is mostly zeros, and most of its rows have a single entry.
 
         Three directional derivatives, along r, along r weighted by the column's number and along an
@@ -182,11 +182,11 @@ class _Builder:
         single &= plain != 0
         empty = (plain == 0) & (checked == 0) & (weighted == 0)
         here = np.flatnonzero(single)
-        J = sp.csr_array((entry[here], (here, column[here])), shape=(rows, columns))
+        J = csr((entry[here], (here, column[here])), shape=(rows, columns))
         rest = np.flatnonzero(~single & ~empty)
-        return sp.csr_array(J + self.rows_one_by_one(rest, rows)) if len(rest) else J
+        return csr(J + self.rows_one_by_one(rest, rows)) if len(rest) else J
 
-    def rows_one_by_one(self, wanted: np.ndarray, rows: int) -> sp.csr_array:
+    def rows_one_by_one(self, wanted: np.ndarray, rows: int) -> Sparse:
         at = jnp.asarray(self.point())
 
         def some(cotangents: jax.Array) -> jax.Array:
@@ -200,10 +200,10 @@ class _Builder:
             part = wanted[start : start + chunk]
             eye = np.zeros((chunk, rows))
             eye[np.arange(len(part)), part] = 1.0
-            blocks.append(sp.csr_array(np.asarray(compiled(jnp.asarray(eye)))[: len(part)]))
-        stacked = sp.coo_array(sp.vstack(blocks))
-        where = (wanted[stacked.coords[0]], stacked.coords[1])
-        return sp.csr_array((stacked.data, where), shape=(rows, at.size))
+            blocks.append(csr(np.asarray(compiled(jnp.asarray(eye)))[: len(part)]))
+        found = coo(stacked(blocks))
+        where = (wanted[found.coords[0]], found.coords[1])
+        return csr((found.data, where), shape=(rows, at.size))
 
     # ---- classes
 
@@ -273,7 +273,7 @@ class _Builder:
                     s.forced is not None,
                     s.jumps,
                     s.at_equality,
-                    sp.csr_array((0, self.d)),
+                    csr((0, self.d)),
                 )
             )
         return classes, owner
@@ -291,12 +291,12 @@ class _Builder:
         if not two_way:
             return {}
         base = self.starts[np.array(two_way)]
-        gradient = sp.csr_array(self.rows[base] - self.rows[base + 1])
+        gradient = csr(self.rows[base] - self.rows[base + 1])
         values = self.values[base] - self.values[base + 1]
-        joint = sp.csr_array(sp.hstack([gradient, sp.csr_array(np.nan_to_num(values))]))
+        joint = beside([gradient, csr(np.nan_to_num(values))])
         length = np.sqrt(np.asarray(joint.multiply(joint).sum(axis=1)).ravel())
         good = length > 0
-        unit = sp.csr_array(sp.diags_array(1 / np.where(good, length, 1.0)) @ joint)
+        unit = csr(diagonal(1 / np.where(good, length, 1.0)) @ joint)
         probe = unit @ self.rng.standard_normal(joint.shape[1])
         order = np.argsort(np.abs(probe))
         result: dict[int, tuple[int, bool]] = {}
@@ -347,7 +347,7 @@ class _Builder:
         exits_of = np.zeros(len(classes), dtype=int)
         for e in self.tape.exits:
             exits_of[owner[e.switch][0]] += 1
-        nested = np.diff(sp.csr_array(self.rows[:, self.d :]).indptr) > 0
+        nested = np.diff(csr(self.rows[:, self.d :]).indptr) > 0
         symbols: list[tuple[int, bool, int]] = []
         exits, candidates = _Selection(), _Selection()
         rho: dict[int, int] = {}
@@ -389,7 +389,7 @@ class _Builder:
             triples.append((e.index, len(symbols), sign))
             symbols.append((number, e.sign is not None, m))
         where = np.array(triples).reshape(-1, 3)
-        mix = sp.csr_array(
+        mix = csr(
             (where[:, 2], (where[:, 0].astype(int), where[:, 1].astype(int))),
             shape=(self.E, len(symbols)),
         )
@@ -417,23 +417,20 @@ class _Builder:
             return 0.0 if not gap.any() else None
         return alpha
 
-    def substituted(
-        self, rows: sp.csr_array, mix: sp.csr_array, count: int
-    ) -> Callable[[sp.csr_array], sp.csr_array]:
+    def substituted(self, rows: Sparse, mix: Sparse, count: int) -> Callable[[Sparse], Sparse]:
         """Rows over (x, δ) → rows over (x, symbols), by the triangular system of the exits."""
-        own = sp.csr_array(sp.hstack([rows[:, : self.d], mix])) if self.E else None
+        own = beside([rows[:, : self.d], mix])
         feeds = rows[:, self.d :]
         solved = own
-        if self.E and feeds.nnz:
-            while True:
-                following = own + feeds @ solved
-                if (following - solved).nnz == 0 or abs(following - solved).max() == 0.0:
-                    break
-                solved = sp.csr_array(following)
+        for _ in range(self.E):  # at most as often as exits feed each other
+            following = csr(own + feeds @ solved)
+            if not feeds.nnz or abs(following - solved).max() == 0.0:
+                break
+            solved = following
 
-        def to_symbols(raw: sp.csr_array) -> sp.csr_array:
-            raw = sp.csr_array(raw)
-            plain = sp.csr_array(sp.hstack([raw[:, : self.d], sp.csr_array((raw.shape[0], count))]))
+        def to_symbols(raw: Sparse) -> Sparse:
+            raw = csr(raw)
+            plain = beside([raw[:, : self.d], csr((raw.shape[0], count))])
             if not self.E:
                 return plain
             delta = raw[:, self.d :]
@@ -453,42 +450,42 @@ class _Selection:
         self.entries.extend((self.count, int(row), weight) for weight, row in terms)
         self.count += 1
 
-    def of(self, rows: sp.csr_array) -> sp.csr_array:
+    def of(self, rows: Sparse) -> Sparse:
         where = np.array(self.entries).reshape(-1, 3)
-        pick = sp.csr_array(
+        pick = csr(
             (where[:, 2], (where[:, 0].astype(int), where[:, 1].astype(int))),
             shape=(self.count, rows.shape[0]),
         )
-        picked = sp.csr_array(pick @ rows)
+        picked = csr(pick @ rows)
         picked.eliminate_zeros()
         return picked
 
 
-def _entries(row: sp.csr_array) -> np.ndarray:
+def _entries(row: Sparse) -> np.ndarray:
     """A row's entries; a long row's images under fixed irregular weights, a few numbers."""
     if row.shape[1] < 4096:
         return row.toarray().ravel()
-    row = sp.coo_array(row)
+    row = coo(row)
     columns = row.coords[1].astype(np.float64)
     return np.array([row.data @ np.cos(k * 0.7310585 * columns + k) for k in range(1, 9)])
 
 
-def _without_rounding(rows: sp.csr_array, d: int) -> sp.csr_array:
+def _without_rounding(rows: Sparse, d: int) -> Sparse:
     """Without the weights on exits that are rounding of the row: 1 − Σ softmax is not zero."""
-    coordinates = sp.coo_array(rows)
+    coordinates = coo(rows)
     largest = np.zeros(rows.shape[0])
     np.maximum.at(largest, coordinates.coords[0], np.abs(coordinates.data))
     tiny = np.abs(coordinates.data) <= _ROUNDING * largest[coordinates.coords[0]]
     keep = ~(tiny & (coordinates.coords[1] >= d))
     where = tuple(c[keep] for c in coordinates.coords)
-    return sp.csr_array((coordinates.data[keep], where), shape=rows.shape)
+    return csr((coordinates.data[keep], where), shape=rows.shape)
 
 
-def _cleaned(rows: sp.csr_array, sizes: sp.csr_array) -> sp.csr_array:
+def _cleaned(rows: Sparse, sizes: Sparse) -> Sparse:
     """Without the entries that are rounding of what cancelled."""
-    rows = sp.csr_array(rows)
-    floor = sp.csr_array(sizes) * 1e-13
-    keep = sp.csr_array(abs(rows) > floor)
-    cleaned = sp.csr_array(rows.multiply(keep))
+    rows = csr(rows)
+    floor = csr(sizes) * 1e-13
+    keep = csr(abs(rows) > floor)
+    cleaned = csr(rows.multiply(keep))
     cleaned.eliminate_zeros()
     return cleaned

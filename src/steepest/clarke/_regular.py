@@ -10,12 +10,13 @@ pieces are active. With all signs turned the same holds for −f.
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from steepest.clarke._expressions import Expressions
+from steepest.clarke._sparse import csr, stacked
 from steepest.convex import BallImage, ConvexSet, Hull, Zonotope, minkowski_sum
 
 MAX_POINTS = 4096
+DENSE_DIMENSION = 2000  # sets in more dimensions keep their generators sparse
 
 
 def regular_set(
@@ -29,11 +30,11 @@ def regular_set(
     for s in symbols:
         ball = e.classes[e.symbols[s].owner].ball
         if ball is not None:
-            if sp.csr_array(ball[:, d:]).nnz:
+            if csr(ball[:, d:]).nnz:
                 return None
         elif not e.symbols[s].maximum:
             return None
-        inner = sp.csr_array(e.symbols[s].candidates[:, d:])
+        inner = csr(e.symbols[s].candidates[:, d:])
         if np.any(inner.data < 0):
             return None
     used = weights[weights != 0]
@@ -47,9 +48,9 @@ def regular_set(
         ball = e.classes[symbol.owner].ball
         rows = symbol.candidates
         if ball is not None:
-            A = sp.csr_array(ball[:, :d].T * weight)
-            others.append(BallImage(np.zeros(d), A if d > 2000 else A.toarray()))
-        elif rows.shape[0] == 2 and not sp.csr_array(rows[:, d:]).nnz:
+            A = csr(ball[:, :d].T * weight)
+            others.append(BallImage(np.zeros(d), A if d > DENSE_DIMENSION else A.toarray()))
+        elif rows.shape[0] == 2 and not csr(rows[:, d:]).nnz:
             edges.append(sign * weight * (rows[[0], :d] - rows[[1], :d]))
             corners.append(sign * weight * rows[[1], :d])
         else:
@@ -57,11 +58,9 @@ def regular_set(
             if listed is None:
                 return None
             others.append(Hull(sign * weight * listed))
-    corner = center + (
-        np.asarray(sp.csr_array(sp.vstack(corners)).sum(axis=0)).ravel() if corners else 0.0
-    )
-    generators = sp.csr_array(sp.vstack(edges)) if edges else np.zeros((0, d))
-    if sp.issparse(generators) and d <= 2000:
+    corner = center + (np.asarray(stacked(corners).sum(axis=0)).ravel() if corners else 0.0)
+    generators = stacked(edges) if edges else csr((0, d))
+    if d <= DENSE_DIMENSION:
         generators = generators.toarray()
     return minkowski_sum([Zonotope.from_corner(corner, generators), *others])
 
@@ -77,7 +76,7 @@ def _points(e: Expressions, s: int, known: dict[int, np.ndarray]) -> np.ndarray 
     for k in range(symbol.candidates.shape[0]):
         row = symbol.candidates[[k]]
         points = row[:, :d].toarray()
-        feeds = sp.csr_array(row[:, d:])
+        feeds = csr(row[:, d:])
         for inner, weight in zip(feeds.indices, feeds.data, strict=True):
             below = _points(e, int(inner), known)
             if below is None or len(points) * len(below) > MAX_POINTS:

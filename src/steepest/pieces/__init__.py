@@ -9,7 +9,11 @@ from steepest.pieces._double import (
     called_jaxpr as called_jaxpr,
     run_in_double as run_in_double,
 )
-from steepest.pieces._program import Program as Program, trace as trace
+from steepest.pieces._program import (
+    Program as Program,
+    is_double_enabled as is_double_enabled,
+    trace as trace,
+)
 from steepest.pieces._source import user_line as user_line
 from steepest.pieces._straight import NotStraight as NotStraight, straight as straight
 from steepest.pieces._tape import Exit as Exit, Switch as Switch, Tape as Tape

@@ -36,14 +36,12 @@ def _cumulative(name: str) -> Any:
         order = list(range(length))
         if params["reverse"]:
             order.reverse()
-        best: Number | None = None
         rows: dict[int, Number] = {}
-        for i in order:
+        for before, i in zip([None, *order], order, strict=False):
             (item,) = walk.structural(
                 "slice", [x], line, lambda v, i=i: [lax.index_in_dim(v[0], i, axis)]
             )
-            best = item if best is None else walk.primitive(name, [best, item], line)
-            rows[i] = best
+            rows[i] = item if before is None else walk.primitive(name, [rows[before], item], line)
         return walk.structural(
             "concatenate",
             [rows[i] for i in range(length)],

@@ -104,7 +104,7 @@ def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
         return _CONTROL[name](eqn, values)
     if name in _WIDTH_BOUND:
         narrow = [
-            jnp.asarray(value, atom.aval.dtype) if _differs(value, atom) else value
+            jnp.asarray(value, atom.aval.dtype) if _differs(value, atom) else value  # pyright: ignore
             for value, atom in zip(values, eqn.invars, strict=True)
         ]
         return _as_list(eqn, eqn.primitive.bind(*narrow, **eqn.params))

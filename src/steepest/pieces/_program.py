@@ -45,6 +45,11 @@ class Program:
         return value
 
 
+def is_double_enabled() -> bool:
+    """JAX's own flag, as it stands for the caller."""
+    return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+
 def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
     """Trace a scalar f at x.
 
@@ -58,7 +63,7 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
     """
     point = as_point(x, name=name)
     double = any(leaf.dtype == np.float64 for leaf in point.leaves)
-    with jax.enable_x64(bool(double or jax.config.jax_enable_x64)):
+    with jax.enable_x64(double or is_double_enabled()):
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
         closed, out = jax.make_jaxpr(
             lambda variables: f(point.restore(variables)), return_shape=True

@@ -309,7 +309,7 @@ class _Walk:
             and all(n.labels is None for n in inputs[1:])
         ) or name in ("concatenate", "stack"):
             return self.moved_labels(inputs, outs, apply)
-        present = set().union(*(set(np.unique(n.labels)) for n in labelled)) - {-1}
+        present = set().union(*(set(np.unique(np.asarray(n.labels))) for n in labelled)) - {-1}
         if len(present) == 1:
             return (
                 [
