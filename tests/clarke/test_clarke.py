@@ -395,3 +395,22 @@ def test_zonotope_is_never_listed():
     g = D.min_norm()
     assert g[0] == pytest.approx(1.0)
     assert np.abs(g[1:]).max() < 1e-8
+
+
+def test_eigenvalues_that_meet_are_refused():
+    largest = lambda x: jnp.linalg.eigvalsh(jnp.array([[1.0, 0.0], [0.0, 1.0]]) * x[0])[-1]
+    with pytest.raises(UnsupportedPrimitiveError, match="eigenvalues meet"):
+        clarke(largest)(jnp.ones(1))
+
+
+def test_a_step_of_a_jump():
+    # floor has another threshold on the other side of the sign.
+    f = lambda x: x * jnp.floor(2.3 * jnp.sign(x))
+    check(f, 0.0, [[-3], [2]])
+
+
+def test_a_power_with_a_varying_exponent():
+    # Smooth in x at 0 for the exponent 2, but not defined for x < 0 and exponents beside it.
+    for exponent in (0.5, 2.0):
+        with pytest.raises(NotLocallyLipschitzError):
+            clarke(lambda w: w[0] ** w[1])(jnp.array([0.0, exponent]))

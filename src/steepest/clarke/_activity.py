@@ -418,7 +418,7 @@ def settle(
             found.pieces.append(Piece(piece.outcomes, direction, piece.gradient, direction))
     if left and found.pieces:
         proved = Hull(np.array([p.gradient for p in found.pieces]))
-        size = max(float(np.abs(proved.points).max()), 1e-300)
+        size = float(np.abs(proved.points).max(initial=1e-300))
         left = [p for p in left if not proved.contains(p.gradient, 1e-12 * size)]
     found.open_pieces = left
     return found

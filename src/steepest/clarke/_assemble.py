@@ -76,7 +76,10 @@ def assemble(e: Expressions, affine: bool, identities: Identities) -> Leaf:
         return Leaf(empty, empty, True, active=False)
     regular = regular_set(e, center, classes, symbols)
     if regular is not None:
-        return Leaf(regular, regular, True, evidence=["calculus rules for regular functions"])
+        evidence = "calculus rules for regular functions"
+        if any(e.classes[c].jumps or len(e.classes[c].members) > 1 for c in classes):
+            evidence += ", identities tested at random points: probability one"
+        return Leaf(regular, regular, True, evidence=[evidence])
     return _by_components(e, center, classes, symbols, affine, identities)
 
 
@@ -183,7 +186,7 @@ def group_symbols(e: Expressions, symbols: list[int], group: list[int]) -> list[
 def _distinct(points: np.ndarray) -> np.ndarray:
     if len(points) < 2:
         return points
-    size = max(float(np.abs(points).max()), 1e-300)
+    size = float(np.abs(points).max(initial=1e-300))
     _, first = np.unique(np.round(points / size, 12), axis=0, return_index=True)
     return points[np.sort(first)]
 

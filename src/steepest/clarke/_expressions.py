@@ -295,7 +295,8 @@ class _Builder:
         values = self.values[base] - self.values[base + 1]
         joint = beside([gradient, csr(np.nan_to_num(values))])
         length = np.sqrt(np.asarray(joint.multiply(joint).sum(axis=1)).ravel())
-        good = length > 0
+        # What is not defined at the random points is compared with nothing.
+        good = (length > 0) & np.all(np.isfinite(values), axis=1)
         unit = csr(diagonal(1 / np.where(good, length, 1.0)) @ joint)
         probe = unit @ self.rng.standard_normal(joint.shape[1])
         order = np.argsort(np.abs(probe))

@@ -40,7 +40,6 @@ STRUCTURAL = frozenset(
         "stop_gradient",
         "optimization_barrier",
         "convert_element_type",
-        "reduce_precision",
     ]
 )
 # Linear in all variable inputs together.
@@ -97,8 +96,6 @@ ELEMENTWISE = frozenset(
         "real",
         "stop_gradient",
         "optimization_barrier",
-        "bessel_i0e",
-        "bessel_i1e",
     ]
 )
 ELEMENTWISE_CHOICES = frozenset(
@@ -183,6 +180,11 @@ def _power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
     base, exponent = v
     whole = (exponent == jnp.round(exponent)) & (exponent >= 0)
     return (base <= tol[0]) & ~whole
+
+
+def varying_power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
+    """With an exponent that varies, x^y is smooth for positive x only."""
+    return v[0] <= tol[0]
 
 
 def _integer_power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:

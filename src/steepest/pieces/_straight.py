@@ -108,6 +108,8 @@ def _equation(
     elif any(True for _ in jex_core.jaxprs_in_params(params)):
         raise NotStraight(name)
     rule = smooth.SINGULAR.get(name)
+    if name == "pow" and inputs[1].varies:
+        rule = smooth.varying_power
     if rule is not None:
         ties.append(rule(values, [room(s) for s in sizes], params))
     apply = lambda v: evaluate_equation(eqn, v)

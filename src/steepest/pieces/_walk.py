@@ -35,6 +35,7 @@ from steepest.pieces._tape import Exit, Node, Switch, Tape
 from steepest.pieces._uses import last_uses
 
 TIE_FACTOR = 8.0
+_GAP = 1e-6  # between eigenvalues, relative: below it they count as one
 MAX_NODES = 100_000
 _SEVERAL = -2  # the label of a number that differs by more than one switch
 
@@ -202,6 +203,8 @@ class _Walk:
         count = max(len(n.worlds) for n in inputs)
         worlds = [apply([n.world(k) for n in inputs]) for k in range(count)]
         first = worlds[0]
+        if name == "eigh":
+            _require_gaps(first, line)
         sizes = smooth.size(
             name, [n.value for n in inputs], [n.size for n in inputs], first, params, apply
         )
@@ -251,6 +254,8 @@ class _Walk:
         rule = smooth.SINGULAR.get(name)
         if rule is None:
             return None
+        if name == "pow" and inputs[1].ref is not None:
+            rule = smooth.varying_power
         found = None
         for k in range(max(len(n.worlds) for n in inputs)):
             values = [n.world(k) for n in inputs]
@@ -394,6 +399,8 @@ class _Walk:
         if name in ("gt", "ge", "lt", "le"):
             inputs = same_sign(inputs, self.makers)
         data = row.freeze([inputs[0].value], params)
+        if data is not None and inputs[0].labels is not None:
+            self.branch_on(inputs[0])  # a step has another threshold in another world
         worlds, patterns, tied, margins = [], [], None, None
         labels = None
         labelled = [n.labels for n in inputs if n.labels is not None]
@@ -745,6 +752,17 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "sub": jnp.subtract,
     "trunc": jnp.trunc,
 }
+
+
+def _require_gaps(outs: list[Any], line: str) -> None:
+    """Eigenvalues and eigenvectors are smooth only where the eigenvalues are apart."""
+    values = np.sort(np.asarray(min(outs, key=jnp.ndim)), axis=-1)
+    size = np.abs(values).max(initial=1e-300)
+    if values.shape[-1] > 1 and not np.all(np.diff(values) > _GAP * size):
+        raise UnsupportedPrimitiveError(
+            f"eigenvalues meet in `eigh` at {line}: it is not smooth there, and has no rule; "
+            "sample instead: clarke(f, samples=..., radius=...)."
+        )
 
 
 def _some_float(inputs: list[Number]) -> bool:
