@@ -414,3 +414,8 @@ def test_a_power_with_a_varying_exponent():
     for exponent in (0.5, 2.0):
         with pytest.raises(NotLocallyLipschitzError):
             clarke(lambda w: w[0] ** w[1])(jnp.array([0.0, exponent]))
+
+
+def test_a_mask_that_is_broadcast():
+    f = lambda x: jnp.where((x > 0)[:, None], x[:, None] * jnp.ones(2), 0.0).sum()
+    check(f, zeros(3), [[2 * b for b in v] for v in cube(3)])

@@ -42,6 +42,21 @@ STRUCTURAL = frozenset(
         "convert_element_type",
     ]
 )
+# … and no input tells where they go, so that they move numbers of any kind.
+MOVES = frozenset(
+    [
+        "reshape",
+        "broadcast_in_dim",
+        "transpose",
+        "squeeze",
+        "expand_dims",
+        "slice",
+        "rev",
+        "concatenate",
+        "stack",
+        "tile",
+    ]
+)
 # Linear in all variable inputs together.
 LINEAR = STRUCTURAL | frozenset(["add", "sub", "neg", "add_any", "reduce_sum", "cumsum", "pad"])
 # Linear in each input while the others are held.

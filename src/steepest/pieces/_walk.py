@@ -308,34 +308,29 @@ class _Walk:
         if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
             shape = jnp.shape(outs[0])
             return [_meet([n.labels for n in labelled if n.labels is not None], shape)]
-        if (
-            name in smooth.STRUCTURAL
-            and all(n.labels is None or smooth.is_float(n.value) for n in inputs[:1])
-            and all(n.labels is None for n in inputs[1:])
-        ) or name in ("concatenate", "stack"):
-            return self.moved_labels(inputs, outs, apply)
+        if name in smooth.MOVES:
+            return self.moved_labels(inputs, apply, everything=True)
+        indexed = smooth.is_float(inputs[0].value) and all(
+            n.labels is None or smooth.is_float(n.value) for n in inputs
+        )
+        if name in smooth.STRUCTURAL and indexed:
+            return self.moved_labels(inputs, apply, everything=False)
         present = set().union(*(set(np.unique(np.asarray(n.labels))) for n in labelled)) - {-1}
-        if len(present) == 1:
-            return (
-                [
-                    np.full(jnp.shape(o), present.pop() if i == 0 else -1)
-                    for i, o in enumerate(outs[:1])
-                ]
-                if len(outs) == 1
-                else self.branch_on(labelled[0])
-            )
+        if len(present) == 1 and len(outs) == 1:
+            return [np.full(jnp.shape(outs[0]), present.pop())]
         if name in ("reduce_sum", "reduce_and", "reduce_or"):
             return [self.reduced_labels(labelled[0], apply, outs[0])]
         return self.branch_on(labelled[0])
 
-    def moved_labels(self, inputs: list[Number], outs: list[Any], apply: Any) -> list[np.ndarray]:
+    def moved_labels(self, inputs: list[Number], apply: Any, everything: bool) -> list[np.ndarray]:
+        """Labels moved about as the numbers are; `everything`: no input is an index."""
         moved = apply(
             [
                 jnp.asarray(
-                    n.labels if n.labels is not None else np.full(jnp.shape(n.value), -1),
-                    jnp.result_type(n.value) if smooth.is_float(n.value) else jnp.int64,
+                    np.full(jnp.shape(n.value), -1) if n.labels is None else n.labels,
+                    jnp.int64 if everything else jnp.float64,
                 )
-                if smooth.is_float(n.value) or n.labels is not None
+                if everything or smooth.is_float(n.value)
                 else n.value
                 for n in inputs
             ]
@@ -453,9 +448,24 @@ class _Walk:
         )
 
     def write_choice(
-        self, number, name, row, params, data, inputs, line, patterns, worlds, tied, near, labels
+        self,
+        number: int,
+        name: str,
+        row: Choice,
+        params: dict[str, Any],
+        data: Any,
+        inputs: list[Number],
+        line: str,
+        patterns: list[np.ndarray],
+        worlds: list[Any],
+        tied: np.ndarray,
+        near: np.ndarray,
+        labels: np.ndarray | None,
     ) -> Number:
-        """Put a choice on the tape: frozen, with its ties as switches."""
+        """Put a choice on the tape: frozen, with its ties as switches.
+
+        `number` counts choosing steps; `near` tells which candidates tie, shape (m, *out).
+        """
         shape = tied.shape
         eps = max(n.eps for n in inputs)
         if labels is None and not tied.any() and (not row.continuous):
@@ -526,7 +536,14 @@ class _Walk:
                 out.labels = marks
         return out
 
-    def chosen_sizes(self, row, params, data, inputs, pattern) -> Any:
+    def chosen_sizes(
+        self,
+        row: Choice,
+        params: dict[str, Any],
+        data: Any,
+        inputs: list[Number],
+        pattern: np.ndarray,
+    ) -> Any:
         sizes = jnp.abs(row.keys([n.size for n in inputs], params, data))
         return jnp.take_along_axis(sizes, jnp.asarray(pattern)[None], 0)[0]
 
@@ -542,7 +559,16 @@ class _Walk:
                 joint = np.ones(shape, bool)
         return _some(joint)
 
-    def switch_for(self, node, number, place, outcomes, row, line, inputs) -> int:
+    def switch_for(
+        self,
+        node: Node,
+        number: int,
+        place: int,
+        outcomes: tuple[int, ...],
+        row: Choice,
+        line: str,
+        inputs: list[Number],
+    ) -> int:
         """The switch of a tied place: a new one, or the one of an equal comparison before."""
         same: Any = None
         if not row.continuous and node.name in ("gt", "ge", "lt", "le"):
