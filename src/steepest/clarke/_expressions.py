@@ -143,8 +143,8 @@ class _Builder:
         points += [center + 0.05 * (p - center) for p in points]
         rows = int(self.candidate_starts[-1]) + 1
         if rows * center.size > _DENSE:
-            values = jax.jit(jax.vmap(self.outputs))(jnp.asarray(np.stack(points)))
-            return self.large_jacobian(rows), self.usable(np.asarray(values))
+            J, values = self.large_jacobian(rows, np.stack(points))
+            return J, self.usable(values)
         jacobian = jax.jacfwd if center.size <= rows else jax.jacrev
 
         def both(at: jax.Array, many: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -160,7 +160,7 @@ class _Builder:
         chosen = np.where(fine, far, near)
         return np.where(np.isfinite(chosen), chosen, np.nan).T
 
-    def large_jacobian(self, rows: int) -> Sparse:
+    def large_jacobian(self, rows: int, points: np.ndarray) -> tuple[Sparse, np.ndarray]:
         """A large Jacobian is mostly zeros, and most of its rows have a single entry.
 
         Three directional derivatives, along r, along r weighted by the column's number and along an
@@ -170,8 +170,16 @@ class _Builder:
         columns = at.size
         r, other = self.rng.uniform(0.5, 1.5, (2, columns))
         probes = np.stack([r, r * np.arange(1, columns + 1), other])
-        push = lambda v: jax.jvp(self.outputs, (at,), (v,))[1]
-        plain, weighted, checked = np.asarray(jax.jit(jax.vmap(push))(jnp.asarray(probes)))
+
+        def compiled(many: jax.Array, along: jax.Array) -> tuple[jax.Array, ...]:
+            push = lambda v: jax.jvp(self.outputs, (at,), (v,))[1]
+            last = jax.grad(lambda y: self.outputs(y)[-1])(at)
+            return jax.vmap(self.outputs)(many), jax.vmap(push)(along), last
+
+        values, pushed, last = (
+            np.asarray(a) for a in jax.jit(compiled)(jnp.asarray(points), jnp.asarray(probes))
+        )
+        plain, weighted, checked = pushed
         with np.errstate(all="ignore"):
             guess = weighted / plain
         guess = np.where(np.isfinite(guess), guess, 0.0)
@@ -180,11 +188,15 @@ class _Builder:
         single = np.abs(guess - column - 1) <= 1e-6
         single &= np.abs(checked - entry * other[column]) <= 1e-9 * np.abs(checked)
         single &= plain != 0
+        single[-1] = False  # the value's row is at hand
         empty = (plain == 0) & (checked == 0) & (weighted == 0)
         here = np.flatnonzero(single)
         J = csr((entry[here], (here, column[here])), shape=(rows, columns))
+        used = np.flatnonzero(last)
+        J = J + csr((last[used], (np.full(len(used), rows - 1), used)), shape=(rows, columns))
         rest = np.flatnonzero(~single & ~empty)
-        return csr(J + self.rows_one_by_one(rest, rows)) if len(rest) else J
+        rest = rest[rest < rows - 1]
+        return csr(J + self.rows_one_by_one(rest, rows) if len(rest) else J), values
 
     def rows_one_by_one(self, wanted: np.ndarray, rows: int) -> Sparse:
         at = jnp.asarray(self.point())

@@ -411,7 +411,7 @@ class _Walk:
                 near = (top - keys <= np.asarray(room)) & np.isfinite(keys)
             near[best, *np.indices(best.shape)] = True
             if name in NO_TIE_AT_ZERO:
-                near[:, np.asarray(data[0]) == 0] = False
+                near[:, np.asarray(data[0]) == 0] = False  # pyright: ignore[reportOptionalSubscript]
                 near[best, *np.indices(best.shape)] = True
             here = near.sum(axis=0) > 1
             tied = here if tied is None else tied | here
