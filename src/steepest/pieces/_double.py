@@ -90,12 +90,14 @@ def _run(jaxpr: jex_core.Jaxpr, consts: list[Any], args: list[Any]) -> list[Any]
     env.update(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
     for eqn in jaxpr.eqns:
-        outs = _equation(eqn, [read(atom) for atom in eqn.invars])
+        outs = evaluate_equation(eqn, [read(atom) for atom in eqn.invars])
         env.update(zip(eqn.outvars, outs, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    """The results of one equation in float64."""
+    values = [_widen(value) for value in values]
     name = eqn.primitive.name
     inner = called_jaxpr(eqn)
     if inner is not None:

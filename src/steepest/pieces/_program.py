@@ -67,6 +67,11 @@ class Program:
         return call
 
 
+def is_double_enabled() -> bool:
+    """JAX's own flag, as it stands for the caller."""
+    return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+
 def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
     """Trace a scalar f at x.
 
@@ -79,8 +84,8 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
         NotScalarError: f does not return one real number.
     """
     point = as_point(x, name=name)
-    dtypes = [jax.dtypes.canonicalize_dtype(np.float64), *(leaf.dtype for leaf in point.leaves)]
-    with jax.enable_x64(any(dtype == np.float64 for dtype in dtypes)):
+    double = any(leaf.dtype == np.float64 for leaf in point.leaves)
+    with jax.enable_x64(double or is_double_enabled()):
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
         closed, out = jax.make_jaxpr(
             lambda variables: f(point.restore(variables)), return_shape=True

@@ -6,9 +6,17 @@ This module alone reaches for the private one (tried with JAX 0.10.2).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import jax
 from jax._src import source_info_util
+
+# Our own frames stand between the user's function and JAX; they are not the user's lines.
+_JAX = Path(jax.__file__).parent
+_PACKAGE = Path(__file__).parent.parent
+for _name in ("pieces", "clarke", "autodiff.py", "lipschitz.py"):
+    source_info_util.register_exclusion(str(_PACKAGE / _name))
 
 
 def user_line(*eqns: Any) -> str:
@@ -22,3 +30,14 @@ def user_line(*eqns: Any) -> str:
         if summary not in ("", "unknown"):
             return summary
     return "an unknown line"
+
+
+def defined_by_jax(jaxpr: Any) -> bool:
+    """Whether a called program is JAX's own (`jax.nn.relu`), not a function of the user.
+
+    JAX caches such programs with the lines of whoever called them first, so that the line to name
+    is the one of the call.
+    """
+    info = getattr(jaxpr, "debug_info", None)
+    source = getattr(info, "func_src_info", None) or ""
+    return str(_JAX) in source

@@ -1,0 +1,130 @@
+"""Is what automatic differentiation returns a subgradient?
+
+`jax.grad` picks a number at every kink: ½ for `maximum` at a tie (JAX issue 37821), 1 for `abs` at
+zero (37820), 0 for `relu`, NaN for a norm at zero (2377). Each is a subgradient of its own
+primitive (but the NaN); put together they need not be one of the function: relu(x) − relu(−x) is
+x, and its gradient at 0 comes out as 0. Lee, Yu, Rival, Yang 2020, "On correctness of automatic
+differentiation for non-differentiable functions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.clarke import ClarkeDifferential, clarke
+from steepest.clarke._differential import flatten
+from steepest.convex import Everything
+from steepest.pieces import is_double_enabled
+
+
+@dataclass(frozen=True)
+class AutodiffCheck:
+    """Whether `jax.grad(f)(x)` is in ∂f(x).
+
+    Attributes:
+        valid: True, False, or None where the differential is only bracketed.
+        distance: from the gradient to ∂f(x); inf where the gradient is not finite. Of a bracketed
+            set: to its outer bound.
+        gradient: what `jax.grad` returned, in the user's dtype.
+        differential: ∂f(x).
+        reason: one sentence; where not valid it names the lines whose convention caused it.
+    """
+
+    valid: bool | None
+    distance: float
+    gradient: PyTree
+    differential: ClarkeDifferential = field(repr=False)
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return self.valid is True
+
+
+def check_autodiff(
+    f: Callable[..., Any],
+    *,
+    argnums: int = 0,
+    tol: float = 1e-6,
+    tie_tol: float | None = None,
+    key: jax.Array | None = None,
+) -> Callable[..., AutodiffCheck]:
+    """Check `jax.grad(f)` at a point: `check_autodiff(f)(x)`.
+
+    `tol` is relative to the gradient's length, for gradients in single precision. The returned
+    function raises what `clarke` raises.
+
+    >>> check = check_autodiff(lambda x: jax.nn.relu(x) - jax.nn.relu(-x))(0.0)
+    >>> check.valid, check.distance
+    (False, 1.0)
+    """
+    find = clarke(f, argnums=argnums, tie_tol=tie_tol, key=key)
+
+    def check(*args: Any, **kwargs: Any) -> AutodiffCheck:
+        differential = find(*args, **kwargs)
+        gradient = _gradient(f, argnums, args, kwargs, differential)
+        flat = flatten(differential.point, gradient, "the gradient")
+        lines = ", ".join(differential.lines[:4]) or "no tied line"
+        if not np.all(np.isfinite(flat)):
+            return AutodiffCheck(
+                False,
+                float("inf"),
+                gradient,
+                differential,
+                f"the gradient is not finite, by the derivative at {lines}",
+            )
+        room = tol * (1.0 + float(np.linalg.norm(flat)))
+        if isinstance(differential.outer, Everything):
+            reason = f"∂f(x) is not known: {differential.evidence}"
+            return AutodiffCheck(None, 0.0, gradient, differential, reason)
+        distance = differential.distance(flat)
+        valid = True if distance <= room and differential.exact else None
+        if distance > room:
+            valid = False
+        elif valid is None and differential.contains(flat, tol):
+            valid = True
+        return AutodiffCheck(
+            valid, distance, gradient, differential, _reason(valid, differential, lines)
+        )
+
+    return check
+
+
+def _gradient(
+    f: Callable[..., Any],
+    argnums: int,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    differential: ClarkeDifferential,
+) -> PyTree:
+    """`jax.grad` as the user would call it, with passengers of the pytree left alone."""
+    point = differential.point
+    double = any(leaf.dtype == np.float64 for leaf in point.leaves)
+
+    def of_leaves(leaves: list[Any]) -> Any:
+        filled = list(args)
+        filled[argnums] = point.restore(leaves)
+        return f(*filled, **kwargs)
+
+    with jax.enable_x64(double or is_double_enabled()):
+        gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
+        return point.restore([np.asarray(g) for g in gradient])
+
+
+def _reason(valid: bool | None, differential: ClarkeDifferential, lines: str) -> str:
+    if valid:
+        return "the gradient is a subgradient"
+    if valid is None:
+        return f"not known: the differential is bracketed only ({differential.evidence})"
+    if not differential.lines:
+        return (
+            "f is smooth at x and the gradient is not its own: a custom derivative rule or a "
+            "stop_gradient changes it"
+        )
+    return f"the conventions at {lines} do not add up to a subgradient"

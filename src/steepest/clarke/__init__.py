@@ -1,0 +1,8 @@
+"""The Clarke differential of a JAX program."""
+
+from steepest.clarke._clarke import clarke as clarke
+from steepest.clarke._differential import (
+    ClarkeDifferential as ClarkeDifferential,
+    NotExactError as NotExactError,
+    Piece as Piece,
+)

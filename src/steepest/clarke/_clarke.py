@@ -1,0 +1,278 @@
+"""`clarke`: the Clarke differential of a JAX program at a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.clarke._activity import Identities
+from steepest.clarke._assemble import Leaf, assemble
+from steepest.clarke._differential import ClarkeDifferential, Piece
+from steepest.clarke._expressions import Expressions, expressions
+from steepest.clarke._generic import gradient_without_ties
+from steepest.clarke._probe import Probe, jumps_near, slope_grows
+from steepest.clarke._sampling import sampled_hull
+from steepest.convex import ConvexSet, Empty, Everything, Hull, Zonotope
+from steepest.errors import NotLocallyLipschitzError
+from steepest.inputs import positive, whole_number
+from steepest.pieces import NeedsBranch, Program, Walked, trace, walk
+
+MAX_WALKS = 512
+_SAMPLES = 200
+_RADIUS = 1e-4
+
+
+def clarke(
+    f: Callable[..., Any],
+    *,
+    samples: int | None = None,
+    radius: float | None = None,
+    key: jax.Array | None = None,
+    tie_tol: float | None = None,
+    argnums: int = 0,
+) -> Callable[..., ClarkeDifferential]:
+    """The Clarke differential of a scalar function: `clarke(f)(x)`.
+
+    ∂f(x) = conv{∇f_σ(x)} over the *essentially active* smooth pieces f_σ, those with
+    x ∈ cl int{y : f(y) = f_σ(y)} (Clarke 1983; Scholtes 2012, proposition 4.3.1). The pieces are
+    read from f's own program: the object is the function, so `stop_gradient` is the identity and
+    custom derivative rules are ignored.
+
+    Args:
+        f: a function that returns one real number.
+        samples, radius: sample this many gradients within this distance instead (black boxes, too
+            many pieces): `exact` is then False, and the hull is in `sampled`.
+        key: what is sampled, and the random points of identity tests; default
+            `jax.random.key(0)`.
+        tie_tol: margins up to this size count as ties; default 8·eps·Σ|terms| with the eps of the
+            program's precision.
+        argnums: which argument of f is x.
+
+    Returns: a function of f's arguments that returns a `ClarkeDifferential`. It raises
+        ArgumentError: x is not a pytree of floats; a float is wanted where an integer was given.
+        NotScalarError: f does not return one real number.
+        NotLocallyLipschitzError: f jumps or its slope is unbounded near x.
+        UnsupportedPrimitiveError: a primitive that is not known to be smooth.
+        TooManyPiecesError: more pieces than can be listed.
+
+    >>> import steepest.clarke
+    >>> steepest.clarke.clarke(abs)(0.0).vertices
+    array([[-1.],
+           [ 1.]])
+    """
+    if samples is not None:
+        whole_number(samples, "samples")
+    if radius is not None:
+        positive(radius, "radius")
+    if tie_tol is not None:
+        positive(tie_tol, "tie_tol", zero=True)
+
+    def differential(*args: Any, **kwargs: Any) -> ClarkeDifferential:
+        def of_x(x: PyTree) -> Any:
+            filled = list(args)
+            filled[argnums] = x
+            return f(*filled, **kwargs)
+
+        of_x.__name__ = getattr(f, "__name__", type(f).__name__)
+        program = trace(of_x, args[argnums])
+        rng = generator(key)
+        with jax.enable_x64(True):
+            if samples is not None or radius is not None:
+                return _sampled(program, samples or _SAMPLES, radius or _RADIUS, rng)
+            return of_program(program, rng, tie_tol)
+
+    return differential
+
+
+def generator(key: jax.Array | None) -> np.random.Generator:
+    key = jax.random.key(0) if key is None else key
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    words = np.asarray(jax.random.key_data(key) if typed else key)
+    return np.random.default_rng(words.astype(np.uint32).tolist())
+
+
+def of_program(
+    program: Program, rng: np.random.Generator, tie_tol: float | None = None
+) -> ClarkeDifferential:
+    """The differential of a traced program at its point, inside `jax.enable_x64(True)`."""
+    quick = gradient_without_ties(program, tie_tol)
+    if quick is not None:
+        value, gradient = quick
+        point = Zonotope(gradient, np.zeros((0, gradient.size)))
+        return ClarkeDifferential(
+            point, point, True, "no choice is tied at x", program.point, value
+        )
+    return _Assembly(program, rng, tie_tol).differential()
+
+
+class _Assembly:
+    """All walks of a program, put together."""
+
+    def __init__(self, program: Program, rng: np.random.Generator, tie_tol: float | None):
+        self.program, self.rng, self.tie_tol = program, rng, tie_tol
+        self.d = program.point.dimension
+        self.leaves: list[tuple[Walked, Expressions | None, Leaf]] = []
+        self.lines: list[str] = []
+        self.jump_lines: list[str] = []
+        self.walks = 0
+
+    def differential(self) -> ClarkeDifferential:
+        try:
+            self.explore({})
+        except _TooManyWalks:
+            return self.bracket("too many combinations of jumping choices")
+        self.check_values()
+        singular = [w for w, _, leaf in self.leaves if w.singular_line and leaf.active is not False]
+        if singular:
+            line = singular[0].singular_line
+            if slope_grows(self.probe, singular[0].value, self.rng):
+                raise NotLocallyLipschitzError(
+                    f"the slope of f grows without bound near x: {line} has no finite derivative "
+                    "there, and difference quotients grow at every smaller radius; no Clarke "
+                    "differential exists. Move x, or smooth that line."
+                )
+            return self.bracket(f"{line} has no derivative of its own at x")
+        if self.jump_lines and jumps_near(self.probe, self.rng):
+            raise NotLocallyLipschitzError(
+                f"f jumps at points arbitrarily near x: the choice at {self.jump_lines[0]} takes "
+                "values that differ on its two sides; no Clarke differential exists."
+            )
+        return self.combined()
+
+    @property
+    def probe(self) -> Probe:
+        if not hasattr(self, "_probe"):
+            self._probe = Probe(self.program)
+        return self._probe
+
+    def explore(self, forced: dict[tuple[int, int], int]) -> None:
+        self.walks += 1
+        if self.walks > MAX_WALKS:
+            raise _TooManyWalks
+        seed = int(self.rng.integers(2**31))
+        try:
+            walked = walk(self.program, forced=forced, tie_tol=self.tie_tol, seed=seed)
+        except NeedsBranch as need:
+            self.jump_lines.append(need.line)
+            for outcome in range(need.outcomes):
+                self.explore({**forced, need.address: outcome})
+            return
+        tape = walked.tape
+        self.lines.extend(f"{s.name} at {s.line}" for s in tape.switches)
+        if walked.singular_line and not np.isfinite(walked.value):
+            raise NotLocallyLipschitzError(
+                f"f is {walked.value} at x: {walked.singular_line} is not defined there."
+            )
+        e = expressions(self.program, tape, self.rng)
+        self.jump_lines.extend(tape.switches[t].line for t in e.unproved_jumps)
+        identities = Identities(self.program, tape, self.rng)
+        leaf = assemble(e, tape.affine, identities)
+        if leaf.active is not False:
+            self.leaves.append((walked, e, leaf))
+
+    def check_values(self) -> None:
+        """Pieces that meet at x have one value there, the function's own."""
+        value = float(np.asarray(self.program([*self.program.start])))
+        self.value = value
+        if not np.isfinite(value):
+            where = next((w.singular_line for w, _, _ in self.leaves if w.singular_line), "x")
+            raise NotLocallyLipschitzError(f"f is {value} at x, from {where}.")
+        values = [w.value for w, _, leaf in self.leaves if leaf.active and not w.singular_line]
+        size = max([1e-300, abs(value), *[abs(v) for v in values]])
+        tolerance = 1e-9 * size + (self.tie_tol or 0.0) + self.rounding(size)
+        if any(abs(v - value) > tolerance for v in values):
+            lines = self.jump_lines or self.lines or ["x"]
+            seen = sorted({round(v, 12) for v in values})
+            raise NotLocallyLipschitzError(
+                f"f jumps at x: its pieces there have the values {seen} and f(x) = {value:.12g}, "
+                f"by the choice at {lines[0]}; no Clarke differential exists."
+            )
+
+    def rounding(self, size: float) -> float:
+        eps = max(float(np.finfo(np.asarray(leaf).dtype).eps) for leaf in self.program.point.leaves)
+        return 1e4 * eps * max(size, 1.0)
+
+    def combined(self) -> ClarkeDifferential:
+        leaves = [leaf for _, _, leaf in self.leaves]
+        if not leaves:
+            return self.bracket("no piece could be proved to touch x")
+        evidence = sorted({line for leaf in leaves for line in leaf.evidence})
+        exact = all(leaf.exact for leaf in leaves)
+        if len(leaves) == 1:
+            inner, outer = leaves[0].inner, leaves[0].outer
+        else:
+            inner = _hull_of_union([leaf.inner for leaf in leaves], self.d)
+            outer = _hull_of_union([leaf.outer for leaf in leaves], self.d)
+        if not exact:
+            evidence.append("some pieces are open at first order")
+        if self.jump_lines:
+            evidence.append("continuity tested at random points near x")
+        return ClarkeDifferential(
+            inner,
+            inner if exact else outer,
+            exact,
+            "; ".join(evidence),
+            self.program.point,
+            self.value,
+            tuple(dict.fromkeys(self.lines)),
+            None,
+            self.stats(),
+            self.pieces,
+        )
+
+    def stats(self) -> dict[str, int]:
+        return {
+            "ties": max((len(w.tape.switches) for w, _, _ in self.leaves), default=0),
+            "walks": self.walks,
+            "programs": sum(leaf.programs for _, _, leaf in self.leaves),
+        }
+
+    def bracket(self, reason: str) -> ClarkeDifferential:
+        value = getattr(self, "value", float("nan"))
+        return ClarkeDifferential(
+            Empty(self.d),
+            Everything(self.d),
+            False,
+            reason,
+            self.program.point,
+            value,
+            tuple(dict.fromkeys(self.lines)),
+            sampled_hull(self.program, _SAMPLES, _RADIUS, self.rng),
+            self.stats(),
+        )
+
+    def pieces(self) -> tuple[Piece, ...]:
+        from steepest.clarke._pieces import list_pieces
+
+        return list_pieces(self.program, [(w, e) for w, e, _ in self.leaves], self.rng)
+
+
+class _TooManyWalks(Exception):  # noqa: N818 (never leaves this module)
+    pass
+
+
+def _hull_of_union(sets: list[ConvexSet], d: int) -> ConvexSet:
+    if any(isinstance(s, Everything) for s in sets):
+        return Everything(d)
+    points = [s.vertices for s in sets if not isinstance(s, Empty)]
+    return Hull(np.concatenate(points)) if points else Empty(d)
+
+
+def _sampled(
+    program: Program, samples: int, radius: float, rng: np.random.Generator
+) -> ClarkeDifferential:
+    d = program.point.dimension
+    return ClarkeDifferential(
+        Empty(d),
+        Everything(d),
+        False,
+        f"{samples} gradients sampled within {radius:g}",
+        program.point,
+        float(np.asarray(program([*program.start]))),
+        sampled=sampled_hull(program, samples, radius, rng),
+    )

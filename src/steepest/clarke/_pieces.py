@@ -1,0 +1,52 @@
+"""List the smooth pieces at a point, each with a witness direction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.clarke._activity import Identities, search
+from steepest.clarke._assemble import whole_component
+from steepest.clarke._differential import Piece, unflatten
+from steepest.clarke._expressions import Expressions
+from steepest.pieces import Program, Walked
+
+
+def list_pieces(
+    program: Program, walks: list[tuple[Walked, Expressions | None]], rng: np.random.Generator
+) -> tuple[Piece, ...]:
+    """All proved pieces (enumerated: there may be 2^ties).
+
+    Raises:
+        TooManyPiecesError: more than can be listed.
+    """
+    import jax
+
+    listed = []
+    with jax.enable_x64(True):
+        for walked, e in walks:
+            if e is None:
+                continue
+            component, frame, center = whole_component(e)
+            if component is None:
+                zero = unflatten(program.point, np.zeros(e.dimension))
+                listed.append(Piece((), zero, center))
+                continue
+            found = search(
+                component, walked.tape.affine, Identities(program, walked.tape, rng), frame.full
+            )
+            for piece in found.pieces:
+                pattern = []
+                for t, outcome in sorted(piece.outcomes.items()):
+                    s = walked.tape.switches[t]
+                    pattern.append((f"{s.name} at {s.line} [{s.place}]", s.outcomes[outcome]))
+                listed.append(
+                    Piece(
+                        tuple(pattern),
+                        unflatten(
+                            program.point,
+                            frame.full(piece.direction) if piece.tangent is None else piece.tangent,
+                        ),
+                        center + frame.full(piece.gradient),
+                    )
+                )
+    return tuple(listed)

@@ -1,0 +1,59 @@
+"""Where automatic differentiation returns no subgradient, and which line is to blame."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from steepest.autodiff import check_autodiff
+
+
+def cancelling(x):
+    return jax.nn.relu(x) - jax.nn.relu(-x)
+
+
+@jax.custom_jvp
+def liar(x):
+    return x * 1.0
+
+
+liar.defjvp(lambda primals, tangents: (primals[0] * 1.0, 7 * tangents[0]))
+
+
+def test_a_primitive_s_convention_is_a_subgradient():
+    for f in (jnp.abs, jax.nn.relu, lambda x: jnp.maximum(x, 0.0)):
+        check = check_autodiff(f)(0.0)
+        assert check.valid is True
+        assert check
+        assert check.distance == 0
+
+
+def test_conventions_that_do_not_add_up():
+    check = check_autodiff(cancelling)(0.0)
+    assert check.valid is False
+    assert check.distance == pytest.approx(1.0)
+    assert check.gradient == 0
+    assert "test_autodiff.py" in check.reason
+
+
+def test_nan_at_a_norm():
+    check = check_autodiff(jnp.linalg.norm)(jnp.zeros(2))
+    assert check.valid is False
+    assert check.distance == np.inf
+    assert "not finite" in check.reason
+
+
+def test_rules_that_lie():
+    for f, x in ((liar, 1.0), (lambda x: x * jax.lax.stop_gradient(x), 2.0)):
+        check = check_autodiff(f)(x)
+        assert check.valid is False
+        assert check.differential.is_singleton
+        assert "custom" in check.reason
+
+
+def test_a_bracket_may_leave_it_open():
+    check = check_autodiff(lambda w: jnp.maximum(w[0], jnp.minimum(w[1] ** 2, w[0] + w[1] ** 3)))(
+        jnp.zeros(2)
+    )
+    assert not check.differential.exact
+    assert check.valid in (True, None)
