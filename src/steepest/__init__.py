@@ -8,6 +8,8 @@ from typing import Any as _Any
 
 from steepest import methods as methods, theorems as theorems
 from steepest._version import __version__ as __version__
+from steepest.autodiff import AutodiffCheck as AutodiffCheck, check_autodiff as check_autodiff
+from steepest.clarke import ClarkeDifferential as ClarkeDifferential, clarke as clarke
 from steepest.descent import descend as descend
 from steepest.errors import (
     ArgumentError as ArgumentError,
@@ -23,6 +25,7 @@ from steepest.errors import (
     UnsupportedPrimitiveError as UnsupportedPrimitiveError,
 )
 from steepest.laws import balance as balance
+from steepest.lipschitz import local_lipschitz as local_lipschitz
 from steepest.losses import mean_loss as mean_loss
 from steepest.theorems.certificate import Certificate as Certificate
 from steepest.theorems.problem import Problem as Problem

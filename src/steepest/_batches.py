@@ -51,6 +51,12 @@ def as_batches(batches: Any) -> Batches:
                 f"{', '.join(sorted(shapes))}; drop or pad the odd one."
             )
         return Batches(data=jax.tree.map(lambda *leaves: jnp.stack(leaves), *batches))
+    leaves = jax.tree.leaves(batches)
+    if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
+        raise ArgumentError(
+            f"batches is {batches!r:.40}; it must be a function (key, t), a list of batches, or "
+            "arrays with a leading axis of batches (turn a generator into a list)."
+        )
     data = jax.tree.map(jnp.asarray, batches)
     counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(data)}
     if len(counts) != 1 or counts == {0}:

@@ -63,6 +63,8 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
 
         operator = LinearOperator((d, d), matvec=matvec, dtype=np.float64)  # pyright: ignore
         start = np.random.default_rng(0).standard_normal(d)
+        if not np.any(product(leaves, start)):  # flat: no Krylov space to search
+            return Curvature(0.0, 0.0, 1)
         ends = eigsh(operator, k=2, which="BE", v0=start, return_eigenvectors=False)
         return Curvature(float(np.min(ends)), float(np.max(ends)), spent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -81,6 +82,12 @@ def descend(
     steps = whole_number(steps, "steps", least=0)
     method = _as_method(method)
     times, keep_states = _saved_times(saveat, steps), states and saveat is not None
+    if monitors is not None and not isinstance(monitors, Mapping):
+        raise ArgumentError(f"monitors is {monitors!r:.40}; it must map names to functions of x.")
+    if key is not None and not hasattr(key, "dtype"):
+        raise ArgumentError(
+            f"key is {key!r:.40}; it must be a random key: jax.random.key({key!r:.8})."
+        )
     watched = dict(monitors or {})
     for name, monitor in watched.items():
         if not callable(monitor):
@@ -134,13 +141,25 @@ def _as_method(method: Any) -> optax.GradientTransformationExtraArgs:
     return optax.with_extra_args_support(method)
 
 
+def _extra_arguments(method: optax.GradientTransformationExtraArgs) -> list[str]:
+    """What the method's update can be handed. Some of Optax's say "any" and take none (SAM)."""
+    names = ["value", "grad", "value_fn"]
+    parameters = inspect.signature(method.update).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return names
+    return [name for name in names if name in parameters]
+
+
 def _saved_times(saveat: Any, steps: int) -> np.ndarray:
     if saveat is None:
         stride = max(1, -(-steps // (_MOST_SAVED - 1)))
         return np.unique(np.append(np.arange(0, steps, stride), steps))
     if is_traced(saveat):
         raise ArgumentError("saveat is traced; it must be known before the run is compiled.")
-    times = np.asarray(saveat, dtype=np.float64)
+    try:
+        times = np.asarray(saveat, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"saveat is {saveat!r:.40}; it must list step numbers.") from error
     if times.ndim != 1 or not len(times):
         raise ArgumentError(
             f"saveat has shape {times.shape}; it must list one step number or more."
@@ -172,6 +191,7 @@ class _Loop:
         self.monitors = monitors
         self.batches = batches
         self.keep_states = keep_states
+        self.extra_names = _extra_arguments(method)
 
     def run(self, x0: PyTree, data: PyTree, key: jax.Array, times: Any, steps: int) -> Any:
         """(saved, final state, divergence); states hold the variables alone."""
@@ -225,9 +245,9 @@ class _Loop:
     def _step(self, t: Any, x: PyTree, state: PyTree, value: Callable[..., Any]) -> Any:
         here = lambda at: value(at, t)
         v, gradient = jax.value_and_grad(here)(x)
-        updates, state = self.method.update(
-            gradient, state, x, value=v, grad=gradient, value_fn=here
-        )
+        extra = {"value": v, "grad": gradient, "value_fn": here}
+        taken = {name: extra[name] for name in self.extra_names}
+        updates, state = self.method.update(gradient, state, x, **taken)
         return v, optax.apply_updates(x, updates), state
 
     def _interval(self, carry: Any, value: Callable[..., Any], length: Any) -> tuple[Any, PyTree]:

@@ -29,14 +29,15 @@ class MeanLoss:
                 raise ArgumentError(f"{argument} is {value!r}; it must be a function.")
         self.model = model
         self.loss = loss
-        self.X = jax.tree.map(jnp.asarray, X)
-        self.Y = jax.tree.map(jnp.asarray, Y)
+        self.X, self.Y = _as_arrays(X, "X"), _as_arrays(Y, "Y")
         _check_data(self.X, self.Y)
         self.__name__ = f"mean_loss({getattr(model, '__name__', type(model).__name__)})"
 
     def __call__(self, params: PyTree, batch: tuple[PyTree, PyTree] | None = None) -> Any:
         """The mean over all the data, or over `batch`, a pair (X, Y) of the same kind."""
         X, Y = (self.X, self.Y) if batch is None else batch
+        if batch is not None:
+            _check_data(X, Y)
         return jnp.mean(jax.vmap(self._one, in_axes=(None, 0, 0))(params, X, Y))
 
     def _one(self, params: PyTree, x: PyTree, y: PyTree) -> Any:
@@ -48,6 +49,13 @@ class MeanLoss:
                 "over the outputs. (The model is given one input at a time, without a batch axis.)"
             )
         return value
+
+
+def _as_arrays(data: PyTree, name: str) -> PyTree:
+    try:
+        return jax.tree.map(jnp.asarray, data)
+    except TypeError as error:
+        raise DataError(f"{name} is not made of arrays of numbers: {error}") from error
 
 
 def _check_data(X: PyTree, Y: PyTree) -> None:

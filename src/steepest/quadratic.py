@@ -214,40 +214,44 @@ class Quadratic:
     Attributes:
         hessian: A, symmetric, (d, d), over the variables flattened leaf by leaf.
         eigenvalues: of A, ascending, (d,), to rounding: an error of `rounding`.
+        eigenvectors: their columns, (d, d).
         slope: b = ∇f(0), (d,).
+        noise: how far the computed A may be off, as seen by computing them in other scalings
+            of the variables: terms that cancel in the program leave their rounding there.
     """
 
     hessian: Float[np.ndarray, "d d"]
     eigenvalues: Float[np.ndarray, " d"]
     eigenvectors: Float[np.ndarray, "d d"]
     slope: Float[np.ndarray, " d"]
+    noise: float
 
     @property
     def rounding(self) -> float:
         """How far a computed eigenvalue may be from a true one (Weyl's inequality)."""
         d = len(self.eigenvalues)
-        return 4 * d * float(np.finfo(float).eps) * self.norm
+        return 4 * d * float(np.finfo(float).eps) * self.norm + self.noise
 
     @property
     def norm(self) -> float:
-        """‖A‖₂, the smoothness constant of f."""
-        return float(np.max(np.abs(self.eigenvalues)))
+        """‖A‖₂, the smoothness constant of f (from above, where the entries of A are noisy)."""
+        return float(np.max(np.abs(self.eigenvalues))) + self.noise
 
     @property
     def least(self) -> float:
-        """λ_min(A); 0 where it is within rounding of it."""
+        """λ_min(A), from below; 0 where it is within rounding of it, its sign then not known."""
         value = float(self.eigenvalues[0])
-        return 0.0 if abs(value) <= self.rounding else value
+        return 0.0 if abs(value) <= self.rounding else value - self.noise
 
     @property
     def largest(self) -> float:
-        """λ_max(A)."""
-        return float(self.eigenvalues[-1])
+        """λ_max(A), from above."""
+        return float(self.eigenvalues[-1]) + self.noise
 
     def minimizer(self) -> Float[np.ndarray, " d"] | None:
-        """The least-norm minimiser, or None where f is not bounded below.
+        """The least-norm minimiser; None where f is not bounded below, as far as can be seen.
 
-        Raises nothing: where A is singular b must lie in its range, to rounding.
+        Where an eigenvalue is 0 to rounding that f is bounded below is not proved by this.
         """
         if self.least < 0:
             return None
@@ -258,7 +262,11 @@ class Quadratic:
             x = x - V @ ((V.T @ (self.hessian @ x + self.slope)) / self.eigenvalues[kept])
         residual = np.linalg.norm(self.hessian @ x + self.slope)
         scale = np.linalg.norm(self.slope) + self.norm * np.linalg.norm(x)
-        return x if residual <= 1e-10 * scale else None
+        allowed = 16 * len(x) * float(np.finfo(float).eps) * scale
+        return x if residual <= allowed + self.noise * np.linalg.norm(x) else None
+
+
+_SCALINGS = 3
 
 
 def as_quadratic(program: Program) -> Quadratic | None:
@@ -266,16 +274,27 @@ def as_quadratic(program: Program) -> Quadratic | None:
     if program.point.dimension > LARGEST_DENSE or recognise(program).degree is None:
         return None
     derivatives = program.in_double(_slope_and_hessian)
-    b, A = derivatives([np.zeros_like(leaf) for leaf in program.start])
+    origin = [np.zeros_like(leaf) for leaf in program.start]
+    b, A = derivatives(origin, np.ones(program.point.dimension))
+    A = (A + A.T) / 2
     if not (np.all(np.isfinite(A)) and np.all(np.isfinite(b))):
         return None
-    A = (A + A.T) / 2
+    rng = np.random.default_rng(0)
+    noise = 0.0
+    for _ in range(_SCALINGS):
+        scaling = rng.uniform(1.0, 2.0, len(b))
+        _, B = derivatives(origin, scaling)
+        off = (B + B.T) / (2 * np.outer(scaling, scaling)) - A
+        # The spread of a few samples of a random error, with room for the one not drawn.
+        noise = max(noise, 8 * float(np.linalg.norm(off)))
+    plain = 4 * len(b) * float(np.finfo(float).eps) * float(np.linalg.norm(A))
     eigenvalues, eigenvectors = np.linalg.eigh(A)
-    return Quadratic(A, eigenvalues, eigenvectors, b)
+    return Quadratic(A, eigenvalues, eigenvectors, b, noise if noise > plain else 0.0)
 
 
-def _slope_and_hessian(f: Any, origin: list[Any]) -> tuple[Any, Any]:
+def _slope_and_hessian(f: Any, origin: list[Any], scaling: Any) -> tuple[Any, Any]:
+    """b and A of y ↦ f(scaling ∘ y)."""
     flat, unravel = ravel_pytree(origin)
-    gradient = jax.grad(lambda z: f(unravel(z)))
+    gradient = jax.grad(lambda z: f(unravel(scaling * z)))
     row = lambda direction: jax.jvp(gradient, (flat,), (direction,))[1]
     return gradient(flat), jax.lax.map(row, jnp.eye(flat.size), batch_size=64)

@@ -15,7 +15,22 @@ BY_ID = {claim.id: claim for claim in CLAIMS}
 
 
 def test_the_claims_come_in_the_order_of_the_slides():
-    assert [c.id for c in CLAIMS] == ["C1", "C2", "C5", "C6", "X1", "D1", "D2", "X5", "D3", "X2"]
+    assert [c.id for c in CLAIMS] == [
+        "A1",
+        "A2",
+        "A3",
+        "B7",
+        "C1",
+        "C2",
+        "C5",
+        "C6",
+        "X1",
+        "D1",
+        "D2",
+        "X5",
+        "D3",
+        "X2",
+    ]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)

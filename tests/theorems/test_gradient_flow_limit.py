@@ -41,7 +41,7 @@ def test_steps_too_large_for_the_stiffest_mode_violate():
 @pytest.mark.parametrize("f", [lambda x: x**4, lambda x: -(x**2), lambda x: 2.0 * x])
 def test_without_a_closed_form_nothing_is_claimed(f):
     c = st.theorems.gradient_flow_limit(st.Problem(f, 1.0))
-    assert c.holds is False
+    assert not c.holds
     assert c.slack is None
 
 

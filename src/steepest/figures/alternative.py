@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from steepest.figures.certificate import panels_of
 from steepest.theorems.certificate import Certificate
-from steepest.theorems.curves import Curves
+from steepest.theorems.curves import Curves, Titled
 
 
-def describe(obj: Certificate | Curves) -> str:
+def describe(obj: Any) -> str:
     """The panels, their axes and their curves, in one sentence a panel.
 
     Example:
         >>> describe(Curves((), xlabel="step", ylabel="$f$", title="descent"))
         'descent: f against step.'
     """
-    panels = (obj,) if isinstance(obj, Curves) else panels_of(obj)
+    panels = panels_of(obj) if isinstance(obj, Certificate) else (obj,)
     if len(panels) == 1:
         return _panel(panels[0])
     return " ".join(f"Panel {k}: {_panel(panel)}" for k, panel in enumerate(panels, 1))
 
 
-def _panel(panel: Curves) -> str:
+def _panel(panel: Any) -> str:
+    if isinstance(panel, Titled):
+        return f"{panel.title}: {_panel(panel.panel)}".replace("$", "")
+    if not isinstance(panel, Curves):
+        return f"{panel!r}."
     title = f"{panel.title}: " if panel.title else ""
     scale = ", logarithmic" if panel.yscale == "log" else ""
     labels = [curve.label for curve in panel.curves if curve.label]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.theorems.certificate import Certificate
@@ -11,7 +13,7 @@ from steepest.theorems.curves import Curve, Curves
 _WIDE = 100.0
 
 
-def panels_of(certificate: Certificate) -> tuple[Curves, ...]:
+def panels_of(certificate: Certificate) -> tuple[Any, ...]:
     """The panels to draw: the certificate's own, or one of measured and bound against steps."""
     if certificate.figure:
         return certificate.figure

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from steepest.autodiff import AutodiffCheck
+from steepest.clarke import ClarkeDifferential
 from steepest.errors import ArgumentError
 from steepest.figures.backend import Axes
 from steepest.figures.canvas import new_axes
 from steepest.figures.certificate import panels_of
+from steepest.figures.clarke import draw_differential
 from steepest.figures.curves import draw_curves
 from steepest.figures.style import styled
+from steepest.inputs import as_point
 from steepest.theorems.certificate import Certificate
-from steepest.theorems.curves import Curve, Curves
+from steepest.theorems.curves import Curve, Curves, Titled
 from steepest.trajectory import Trajectory
 
 AxesOrSequence = Axes | Sequence[Any] | np.ndarray
@@ -31,7 +35,8 @@ def plot(obj: Any, ax: Any = None) -> Any:
 
     Arguments:
         obj: a `Curves` (one panel), a `Certificate` (the panels of its `figure`, else its two
-            sides against the steps) or a `Trajectory` (f against time).
+            sides against the steps) or a `Trajectory` (f against
+            time), a `ClarkeDifferential` or an `AutodiffCheck` (for d ≤ 2).
         ax: Matplotlib axes; for an object of several panels, as many in a sequence or an array.
 
     Returns:
@@ -44,7 +49,7 @@ def plot(obj: Any, ax: Any = None) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> from steepest.theorems.curves import Curve, Curves
+        >>> from steepest.theorems.curves import Curve, Curves, Titled
         >>> t = np.linspace(0.0, 4.0, 50)
         >>> decay = Curve(t, np.exp(-t), "gradient flow")
         >>> ax = plot(Curves((decay,), xlabel="$t$", ylabel=r"$f(x(t)) - \\min f$", yscale="log"))
@@ -70,8 +75,15 @@ def _(obj: Certificate, ax: Any = None) -> Any:
     panels = panels_of(obj)
     axes = _axes_for(len(panels), ax)
     for panel, each in zip(panels, axes, strict=True):
-        draw_curves(panel, each)
+        plot(panel, each)
     return axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
+
+
+@plot.register
+def _(obj: Titled, ax: Any = None) -> Axes:
+    only = plot(obj.panel, ax)
+    only.set_title(obj.title)
+    return only
 
 
 @plot.register
@@ -82,6 +94,24 @@ def _(obj: Trajectory, ax: Any = None) -> Axes:
     # A loss that stays positive falls over decades; a value that changes sign cannot.
     scale = "log" if np.all(values[np.isfinite(values)] > 0) else "linear"
     return plot(Curves((Curve(ts, values, "f"),), "time", "f", yscale=scale), ax)
+
+
+@plot.register
+def _(obj: ClarkeDifferential, ax: Any = None) -> Axes:
+    (only,) = _axes_for(1, ax)
+    with styled():
+        draw_differential(obj, only)
+    return only
+
+
+@plot.register
+def _(obj: AutodiffCheck, ax: Any = None) -> Axes:
+    """The differential, with what automatic differentiation returned marked beside it."""
+    only = plot(obj.differential, ax)
+    at = np.concatenate([np.ravel(leaf) for leaf in as_point(obj.gradient, finite=False).leaves])
+    only.plot(at[0], at[1] if len(at) > 1 else 0.0, "x", markersize=9, label="jax.grad")
+    only.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+    return only
 
 
 def _axes_for(panels: int, ax: AxesOrSequence | None) -> list[Axes]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Modules of this package, in the order of the slides.
 SECTIONS: tuple[str, ...] = (
+    "clarke_differential",
+    "homogeneity_and_clarke",
     "norm_preservation",
     "gradient_flow",
     "preservation_theorem",

@@ -45,26 +45,36 @@ def called_jaxpr(eqn: jex_core.JaxprEqn) -> jex_core.ClosedJaxpr | None:
 
 
 def _widen(value: Any) -> Any:
-    """A floating-point array as float64; anything else (integers, booleans, keys) as it is."""
+    """A floating-point array in double; anything else (integers, booleans, keys) as it is."""
     dtype = getattr(value, "dtype", None)
     if dtype is None:
         return jnp.asarray(value, jnp.float64) if isinstance(value, float) else value
-    if jnp.issubdtype(dtype, jax.dtypes.extended) or not jnp.issubdtype(dtype, np.floating):
+    if jnp.issubdtype(dtype, jax.dtypes.extended):
         return value
-    return jnp.asarray(value, jnp.float64)
+    wide = _wide_type(dtype)
+    return value if wide is None else jnp.asarray(value, wide)
 
 
-def _is_float_type(param: Any) -> bool:
+def _wide_type(dtype: Any) -> np.dtype | None:
+    """float64 or complex128 for a floating-point type, None for any other."""
+    for kind, wide in ((np.floating, np.float64), (np.complexfloating, np.complex128)):
+        if jnp.issubdtype(dtype, kind):
+            return np.dtype(wide)
+    return None
+
+
+def _widen_param(param: Any) -> Any:
     if not isinstance(param, (np.dtype, type)) or param is float:
-        return False
+        return param
     try:
-        return bool(jnp.issubdtype(np.dtype(param), np.floating))
-    except TypeError:
-        return False
+        dtype = np.dtype(param)
+    except TypeError:  # a class that is no dtype
+        return param
+    return _wide_type(dtype) or param
 
 
 def _widen_params(params: dict[str, Any]) -> dict[str, Any]:
-    return {k: np.dtype(np.float64) if _is_float_type(v) else v for k, v in params.items()}
+    return {key: _widen_param(value) for key, value in params.items()}
 
 
 def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:

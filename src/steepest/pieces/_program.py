@@ -18,8 +18,10 @@ import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
+from steepest.errors import UnsupportedPrimitiveError
 from steepest.inputs import Point, as_point, check_scalar
 from steepest.pieces._double import run_in_double
+from steepest.pieces._source import user_line
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,16 @@ class Program:
 
         def call(*args: Any) -> Any:
             with jax.enable_x64(True):
-                return jax.tree.map(np.asarray, run(self.closed.consts, *args))
+                try:
+                    return jax.tree.map(np.asarray, run(self.closed.consts, *args))
+                except ValueError as error:
+                    if "Reverse-mode differentiation does not work" not in str(error):
+                        raise
+                    raise UnsupportedPrimitiveError(
+                        f"f loops with {_first_loop(jaxpr)}, which cannot be differentiated in "
+                        "reverse (a custom derivative rule around it is read through, since it is "
+                        "the function that counts); write it as a scan of fixed length."
+                    ) from error
 
         return call
 
@@ -70,6 +81,17 @@ class Program:
 def is_double_enabled() -> bool:
     """JAX's own flag, as it stands for the caller."""
     return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+
+def _first_loop(jaxpr: jex_core.Jaxpr, *callers: Any) -> str:
+    """The first `while` of the program, with the user's line."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "while":
+            return f"`while` at {user_line(eqn, *callers)}"
+        for inner in jex_core.jaxprs_in_params(eqn.params):
+            if found := _first_loop(inner, eqn, *callers):
+                return found
+    return ""
 
 
 def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:

@@ -4,11 +4,17 @@
 """
 
 from steepest.theorems import registry as _registry
+from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
+from steepest.theorems.euler_identity import euler_identity as euler_identity
+from steepest.theorems.existence_of_subgradients import (
+    existence_of_subgradients as existence_of_subgradients,
+)
 from steepest.theorems.gradient_descent_quadratic import (
     gradient_descent_quadratic as gradient_descent_quadratic,
 )
 from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradient_flow_limit
+from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.rescaled_layers import rescaled_layers as rescaled_layers
 from steepest.theorems.small_initialization import small_initialization as small_initialization

@@ -24,6 +24,7 @@ class Evidence(StrEnum):
     GIVEN = "given"  # the user says so, and the run does not contradict it
     MEASURED = "measured"  # checked along this run only
     VIOLATED = "violated"  # contradicted, and the detail says where
+    UNKNOWN = "unknown"  # neither shown nor contradicted: the certificate cannot hold on it
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Hypothesis:
 
     Attributes:
         name: the assumption, in words.
-        evidence: one of the four kinds of `Evidence`.
+        evidence: what it rests on.
         detail: what was looked at; for a violated one the point or step that contradicts it.
         value: the constant, where the hypothesis carries one.
     """
@@ -80,8 +81,8 @@ class Certificate:
         allowance: rounding allowed to the right side at those steps.
         trajectory: the run, where there was one.
         worst_case: the tight bound over the whole class, where it was asked for.
-        figure: what `steepest.plot` draws: one `Curves` or several, a panel each. Without any, the
-            two sides are drawn against the steps.
+        figure: what `steepest.plot` draws, a panel each. Without any, the two sides are drawn
+            against the steps.
         notes: what else a reader should know.
         parts: the certificates that this one is the conjunction of.
     """
@@ -127,13 +128,16 @@ class Certificate:
     def holds(self) -> bool | None:
         """Whether the theorem is confirmed: every hypothesis stands and left ≤ right throughout.
 
-        None where no hypothesis is violated but nothing could be compared.
+        None where nothing speaks against it but a hypothesis is unknown or nothing was compared.
         """
         if self.violated or any(part.holds is False for part in self.parts):
             return False
-        if self.slack is None or any(part.holds is None for part in self.parts):
+        if self.slack is not None and self.slack > 1.0:
+            return False
+        unknown = any(h.evidence is Evidence.UNKNOWN for h in self.hypotheses)
+        if unknown or self.slack is None or any(part.holds is None for part in self.parts):
             return None
-        return self.slack <= 1.0
+        return True
 
     def __bool__(self) -> bool:
         return self.holds is True
@@ -144,7 +148,7 @@ class Certificate:
         return replace(self, bound=bound, **changes)
 
     def __str__(self) -> str:
-        verdict = {True: "holds", False: "FAILS", None: "nothing compared"}[self.holds]
+        verdict = {True: "holds", False: "FAILS", None: "not known"}[self.holds]
         lines = [f"{self.statement.id} {self.statement.name}: {verdict}"]
         lines.append(f"  {self.statement.left} ≤ {self.statement.right}")
         if self.worst is not None:

@@ -1,9 +1,13 @@
-"""The data behind a figure: named curves over common axes. Drawing them is `figures`' work."""
+"""The data behind a figure: named curves over common axes. Drawing them is `figures`' work.
+
+A panel of a figure is a `Curves`, or any other object that `steepest.plot` draws; `Titled` puts a
+title over it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -33,3 +37,11 @@ class Curves:
     title: str = ""
     xscale: Literal["linear", "log"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True)
+class Titled:
+    """A panel under a title."""
+
+    panel: Any
+    title: str

@@ -46,20 +46,18 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
         >>> c.holds, c.with_bound(0.0).holds      # its eigenvalues are all 0
         (True, False)
     """
-    M = np.asarray(A, dtype=np.float64)
-    if M.ndim != 2 or M.shape[0] != M.shape[1] or not M.size or not np.all(np.isfinite(M)):
-        raise ArgumentError(f"A has shape {M.shape}; it must be square, real, finite, not empty.")
+    M, scale = _matrix(A)
     samples = whole_number(samples, "samples", least=0)
     d = len(M)
     _, singular_values, right = np.linalg.svd(M)
     rng = np.random.default_rng(0)
     tried = rng.standard_normal((samples, d))
     tried = np.vstack([right[:1], tried / np.linalg.norm(tried, axis=1, keepdims=True)])
-    measured = np.linalg.norm(tried @ M.T, axis=1)
-    largest = float(singular_values[0])
-    radius = spectral_radius(M)
+    measured = scale * np.linalg.norm(tried @ M.T, axis=1)
+    largest = scale * float(singular_values[0])
+    radius = scale * spectral_radius(M)
     commutator = np.linalg.norm(M @ M.T - M.T @ M)
-    normal = commutator <= 16 * d * EPS * largest**2
+    normal = commutator <= 16 * d * EPS * singular_values[0] ** 2
     order = np.arange(samples + 1, dtype=np.float64)
     attained = measured[0] >= largest * (1 - 16 * d * EPS)
     return Certificate(
@@ -91,6 +89,22 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
             ),
         ),
     )
+
+
+def _matrix(A: Any) -> tuple[np.ndarray, float]:
+    """A with its largest entry brought to 1, so that no square leaves float64, and that entry."""
+    advice = "it must be a square matrix of finite real numbers, not empty."
+    try:
+        M = np.asarray(A)
+        real = M.astype(np.float64, casting="same_kind" if M.dtype.kind in "cf" else "safe")
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"A is not a real matrix ({error}); {advice}") from error
+    if M.ndim != 2 or M.shape[0] != M.shape[1] or not M.size:
+        raise ArgumentError(f"A has shape {M.shape}; {advice}")
+    if not np.all(np.isfinite(real)):
+        raise ArgumentError(f"A has shape {M.shape} and an entry that is not finite; {advice}")
+    scale = float(np.max(np.abs(real))) or 1.0
+    return real / scale, scale
 
 
 def spectral_radius(A: Any) -> float:

@@ -13,12 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
+from steepest.clarke import clarke
 from steepest.curvature import Curvature, curvature_of, dense_hessian
-from steepest.errors import ArgumentError, SolverError
+from steepest.errors import (
+    ArgumentError,
+    NotLocallyLipschitzError,
+    SolverError,
+    TooManyPiecesError,
+    UnsupportedPrimitiveError,
+)
 from steepest.inputs import as_point, positive
-from steepest.pieces import Program, trace
+from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
-from steepest.theorems.rounding import EPS
+from steepest.theorems.rounding import third_difference
 from steepest.theorems.vectors import flat, split
 
 
@@ -65,6 +72,8 @@ class Problem:
         for name in ("smoothness", "strong_convexity", "hessian_lipschitz"):
             value = getattr(self, name)
             if value is not None:
+                if np.ndim(value) != 0:
+                    raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
                 positive(value, name, zero=name != "smoothness")
         if (
             self.smoothness is not None
@@ -78,18 +87,28 @@ class Problem:
         seen = {"x0": self.value_at_start}
         if self.minimizer is not None:
             seen["minimizer"] = self._value_at_minimizer()
-            if exceeds(seen["minimizer"], seen["x0"]):
+            if not self._starts_at_minimizer and exceeds(
+                seen["minimizer"], seen["x0"], self.noise(self.program.start)
+            ):
                 raise ArgumentError(
                     f"minimizer is none: f is {seen['minimizer']} there and {seen['x0']} at x0."
                 )
         if self.minimum is not None:
-            if not math.isfinite(self.minimum):
-                raise ArgumentError(f"minimum is {self.minimum}; it must be finite.")
+            if not isinstance(self.minimum, (float, int, np.number)) or not math.isfinite(
+                self.minimum
+            ):
+                raise ArgumentError(f"minimum is {self.minimum!r}; it must be a finite number.")
             for where, value in seen.items():
-                if exceeds(self.minimum, value):
+                if exceeds(self.minimum, value, self.noise(self.program.start)):
                     raise ArgumentError(
                         f"minimum is {self.minimum}, above the value at {where}, {value}."
                     )
+
+    @property
+    def _starts_at_minimizer(self) -> bool:
+        """Whether x0 is the minimizer to the digits of a float32: then their values say nothing."""
+        x0, x = flat(self.program.start), flat(as_point(self.minimizer).leaves)
+        return bool(np.linalg.norm(x - x0) <= 1e-5 * (np.linalg.norm(x) + np.linalg.norm(x0)))
 
     def _value_at_minimizer(self) -> float:
         given = as_point(self.minimizer, name="minimizer")
@@ -160,36 +179,69 @@ class Problem:
         """Where ∇f, as differentiated, is not f's at x0, in words; None where no such is seen.
 
         Automatic differentiation takes its own convention at a kink or a tie, where the function
-        may be smooth all the same; a difference quotient along a random line knows nothing of it.
+        may be smooth all the same; difference quotients along a random line know nothing of it.
+        They contradict it where two at successive widths agree with each other, well above the
+        noise of f, and not with it. A recognised quadratic has no choices to get wrong.
         """
+        if self.quadratic is not None:
+            return None
         x0 = self.program.start
         direction = np.random.default_rng(0).standard_normal(self.program.point.dimension)
         direction /= np.linalg.norm(direction)
         size = max(1.0, float(np.linalg.norm(flat(x0))))
-        least = None
-        for width in (1e-4 * size, 1e-6 * size):
-            there, quotient, f = map(
-                float, self._slopes(x0, split(direction, x0), np.float64(width))
-            )
-            allowed = 1e-3 * max(abs(there), abs(quotient)) + 64 * EPS * abs(f) / width
-            if abs(there - quotient) <= allowed + 1e-6 * abs(f) / size:
+        noise = self.noise(x0)
+        before, contradicted = math.nan, None
+        for width in size * 10.0 ** -np.arange(2, 13):
+            there, quotient = map(float, self._slopes(x0, split(direction, x0), width))
+            larger = max(abs(there), abs(quotient))
+            clear = noise / width <= 1e-3 * larger
+            if clear and abs(there - quotient) <= 1e-2 * larger:
                 return None
-            least = f"{there:.6g} along a line at x0, where f itself changes at rate {quotient:.6g}"
-        return least
+            if clear and abs(before - quotient) <= 1e-3 * larger:
+                contradicted = f"{there:.6g} along a line at x0; f itself changes at {quotient:.6g}"
+            before = quotient if clear else math.nan
+        return contradicted
+
+    def kink(self, leaves: list[Any]) -> str | None:
+        """Where f is seen not to be differentiable at a point, in words; None where it is not seen.
+
+        Asked of programs with choices only (max, abs, where, …).
+        """
+        if not has_choices(self.program.closed.jaxpr):
+            return None
+        try:
+            differential = clarke(self.f)(self.program.point.restore(leaves))
+        except NotLocallyLipschitzError as error:
+            return str(error)
+        except (UnsupportedPrimitiveError, TooManyPiecesError):
+            return None
+        return repr(differential) if differential.is_singleton is False else None
+
+    @cached_property
+    def _third_differences(self) -> Callable[..., Any]:
+        def samples(f: Any, leaves: list[Any]) -> Any:
+            return jnp.stack([third_difference(f, leaves, width) for width in (1.0, 2.0, 3.0, 5.0)])
+
+        return self.program.in_double(samples)
+
+    def noise(self, leaves: list[Any]) -> float:
+        """How far the computed f may be off there, from its third differences."""
+        largest = float(np.max(np.abs(self._third_differences(leaves))))
+        return 8 * largest if math.isfinite(largest) else 0.0
 
     def gradient(self, leaves: list[Any]) -> Float[np.ndarray, " d"]:
         """∇f, flattened leaf by leaf, in float64."""
         return flat(self._gradient(leaves))
 
 
-def _slopes(f: Any, leaves: list[Any], direction: list[Any], width: Any) -> tuple[Any, Any, Any]:
-    """⟨∇f, d⟩ by differentiation, the central difference quotient along d, and f."""
-    value, gradient = jax.value_and_grad(f)(leaves)
+def _slopes(f: Any, leaves: list[Any], direction: list[Any], width: Any) -> tuple[Any, Any]:
+    """⟨∇f, d⟩ by differentiation, and the central difference quotient along d."""
+    gradient = jax.grad(f)(leaves)
     at = lambda t: f([leaf + t * d for leaf, d in zip(leaves, direction, strict=True)])
     dots = [jnp.vdot(g, d) for g, d in zip(gradient, direction, strict=True)]
-    return sum(dots[1:], dots[0]), (at(width) - at(-width)) / (2 * width), value
+    return sum(dots[1:], dots[0]), (at(width) - at(-width)) / (2 * width)
 
 
-def exceeds(value: float, other: float) -> bool:
-    """value > other by more than a user's rounding of either (float32 inputs, printed digits)."""
-    return not value <= other + 1e-6 * max(abs(value), abs(other))
+def exceeds(value: float, other: float, noise: float = 0.0) -> bool:
+    """value > other by more than a user's digits of either (float32, as printed) and the noise."""
+    return not value <= other + 1e-6 * max(abs(value), abs(other)) + noise

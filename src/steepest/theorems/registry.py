@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.problem import Problem
 
 Theorem = TypeVar("Theorem", bound=Callable[..., Certificate])
 
@@ -18,8 +21,19 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
     """Enter a theorem under its statement's name and id."""
 
     def enter(function: Theorem) -> Theorem:
-        _BY_NAME[statement.name] = (statement, function)
-        return function
+        of_a_problem = next(iter(inspect.signature(function).parameters)) == "p"
+
+        @wraps(function)
+        def checked(*args: Any, **options: Any) -> Certificate:
+            given = args[0] if args else options.get("p")
+            if of_a_problem and not isinstance(given, Problem):
+                raise ArgumentError(
+                    f"{statement.name} is certified on {given!r:.60}; give it a steepest.Problem."
+                )
+            return function(*args, **options)
+
+        _BY_NAME[statement.name] = (statement, checked)
+        return cast(Theorem, checked)
 
     return enter
 
@@ -52,6 +66,10 @@ def certify(theorem: str, *args: Any, **options: Any) -> Certificate:
         True
     """
     by_id = {statement.id: function for statement, function in _BY_NAME.values()}
+    if not isinstance(theorem, str):
+        raise ArgumentError(
+            f"theorem is {theorem!r:.40}; it must be a name or an id, such as 'D1'."
+        )
     if theorem in by_id:
         return by_id[theorem](*args, **options)
     if theorem in _BY_NAME:

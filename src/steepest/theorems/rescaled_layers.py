@@ -63,9 +63,15 @@ def rescaled_layers(
     require_layers(p)
     positive(factor, "factor")
     count = len(p.program.start)
-    i, j = (count - 1, count - 2) if layers is None else layers
-    if i == j or not {i, j} <= set(range(count)):
+    pair = (count - 1, count - 2) if layers is None else layers
+    if (
+        not isinstance(pair, (tuple, list))
+        or not set(pair) <= set(range(count))
+        or len(set(pair)) != len(pair)
+        or len(pair) != 2
+    ):
         raise ArgumentError(f"layers is {layers}; it must name two of the leaves 0 … {count - 1}.")
+    i, j = pair
     scales = np.ones(count)
     scales[i], scales[j] = factor, 1 / factor
     before = p.program.start
@@ -87,7 +93,9 @@ def rescaled_layers(
     terms = float(np.sqrt(p.program.point.dimension))
     g = np.sqrt(gradient_norms)
     relative = 64 * EPS * terms
-    allowed = relative * (np.max(g * np.sqrt(weight_norms)) / np.sqrt(weight_norms) + g) / scales
+    w = np.sqrt(weight_norms)
+    coupled = np.divide(np.max(g * w), w, out=np.zeros_like(w), where=w > 0)
+    allowed = relative * (coupled + g) / scales
     return Certificate(
         statement=_STATEMENT,
         hypotheses=(homogeneity_of_layers(p, [p.x0]),),

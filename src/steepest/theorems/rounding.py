@@ -21,14 +21,14 @@ _SPREAD = 4  # the half-width of the window over which the noise of neighbouring
 _SAFETY = 8.0
 
 
-def third_difference(f: Callable[[Any], Any], leaves: list[Any]) -> Any:
+def third_difference(f: Callable[[Any], Any], leaves: list[Any], width: float = 1.0) -> Any:
     """f's third difference over a few units in the last place at x: one sample of its noise."""
     largest = jnp.stack([jnp.abs(leaf).max(initial=0) for leaf in leaves]).max()
 
     def ulps(leaf: Any) -> Any:
         size = jnp.maximum(jnp.abs(leaf), largest / 1024)
         exponent = jnp.where(size > 0, jnp.ceil(jnp.log2(jnp.where(size > 0, size, 1.0))), -1000.0)
-        return 4 * EPS * jnp.exp2(exponent)
+        return 4 * width * EPS * jnp.exp2(exponent)
 
     steps = [ulps(leaf) for leaf in leaves]
     at = lambda k: f([leaf + k * step for leaf, step in zip(leaves, steps, strict=True)])

@@ -72,16 +72,19 @@ def smooth_run(p: Problem, steps: int) -> SmoothRun:
         return replace(run(beta), hypotheses=(violated,))
     if p.quadratic is not None:
         return _proved(p, run)
-    if p.smoothness is not None:
-        return _given(run, p.smoothness)
-    return _measured(p, run)
+    watched = _measured(p, run) if p.smoothness is None else _given(run, p.smoothness)
+    kink = p.kink(run.last_point(watched))
+    if kink is None:
+        return watched
+    violated = Hypothesis("f is differentiable at the last point", Evidence.VIOLATED, kink)
+    return replace(watched, hypotheses=(*watched.hypotheses, violated))
 
 
 def _proved(p: Problem, run: _Runner) -> SmoothRun:
     quadratic = p.quadratic
     assert quadratic is not None
     true = quadratic.norm
-    read = f"read off the program, a quadratic: max |λ(A)| = {true:.6g}"
+    read = f"read off the program, a quadratic: max |λ(A)| = {true:.9g}"
     if p.smoothness is None:
         # An affine f is β-smooth for every β > 0; one has to be taken.
         beta = true if true > 0 else 1.0
@@ -89,9 +92,10 @@ def _proved(p: Problem, run: _Runner) -> SmoothRun:
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.PROVED, read, beta)
     else:
         beta = float(p.smoothness)
-        enough = beta >= true - quadratic.rounding
+        enough = beta >= true * (1 - 1e-6) - quadratic.rounding
         evidence = Evidence.PROVED if enough else Evidence.VIOLATED
-        hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"β = {beta:.6g} given; {read}", beta)
+        hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"β = {beta:.9g} given; {read}", beta)
+        beta = max(beta, true) if enough else beta  # a constant given in float32, say
     watched = run(beta)
     return replace(watched, hypotheses=(hypothesis,))
 
@@ -184,6 +188,7 @@ class _Runner:
             sigma[:-1]
             + sigma[1:]
             + 2 * EPS * (np.abs(f[:-1]) + np.abs(f[1:]))
+            + EPS**2 * abs(f[0])  # where f has fallen by 32 digits there is nothing to compare
             + 4 * EPS * g[:-1] * sizes[:-1]
             + 4 * EPS * g[:-1] ** 2 / beta
         )
@@ -220,13 +225,13 @@ class _Runner:
             )
         for where, curvature in (
             ("x0", self.curvature_at_start),
-            ("the last point", self.p.curvature(self._last_point(run)).norm),
+            ("the last point", self.p.curvature(self.last_point(run)).norm),
         ):
             if curvature > beta * (1 + 1e-6):
                 return f"‖∇²f‖ = {curvature:.6g} at {where}"
         return None
 
-    def _last_point(self, run: SmoothRun) -> list[np.ndarray]:
+    def last_point(self, run: SmoothRun) -> list[np.ndarray]:
         return self.at_step(1 / run.smoothness, len(run.decrease), self.p.program.start)
 
     def _point(self, run: SmoothRun, t: int) -> str:

@@ -87,18 +87,27 @@ def stationary_point(p: Problem, steps: int = 200) -> Certificate:
 def _floor(p: Problem, run: SmoothRun) -> tuple[np.ndarray | float, Hypothesis]:
     """What stands for min f at each T, and why."""
     name = "f is bounded below by the minimum"
-    lowest = float(np.min(run.values))
+    t = int(np.argmin(run.values))
+    lowest = float(run.values[t])
+    off = float(np.max(run.allowance, initial=0.0))
+    q = p.quadratic
+    x = q.minimizer() if q is not None and q.least > 0 else None
+    least = None if x is None else p.value_at(x)
     if p.minimum is not None:
         value = float(p.minimum)
-        if exceeds(value, lowest):
-            t = int(np.argmin(run.values))
+        if exceeds(value, lowest, off):
             detail = f"{value:.6g} given, but f(x_{t}) = {lowest:.6g}"
             return value, Hypothesis(name, Evidence.VIOLATED, detail, value)
+        if q is not None and q.least < 0:
+            detail = f"{value:.6g} given, but f is a quadratic with λ_min = {q.least:.6g}"
+            return value, Hypothesis(name, Evidence.VIOLATED, detail, value)
+        if least is not None and exceeds(value, least, off):
+            detail = f"{value:.6g} given, but f is a quadratic with minimum {least:.6g}"
+            return value, Hypothesis(name, Evidence.VIOLATED, detail, value)
         return min(value, lowest), Hypothesis(name, Evidence.GIVEN, f"{value:.6g} given", value)
-    x = p.quadratic.minimizer() if p.quadratic is not None else None
-    if x is not None:
-        value = min(p.value_at(x), lowest)
-        detail = f"read off the program, a quadratic: min f = {value:.6g}"
-        return value, Hypothesis(name, Evidence.PROVED, detail, value)
+    # A minimum that the run undercuts by more than rounding was not the minimum.
+    if least is not None and not exceeds(least, lowest, off):
+        detail = f"read off the program, a quadratic: min f = {least:.6g}"
+        return min(least, lowest), Hypothesis(name, Evidence.PROVED, detail, least)
     detail = "none given: f(x_T) in its place, which is stronger"
     return run.values[1:], Hypothesis("T gradients telescope to f(x_T)", Evidence.MEASURED, detail)
