@@ -122,6 +122,9 @@ CHOICES: dict[str, Choice] = {
     "ge": _comparison(0, at_equality=0),
     "lt": _comparison(1, at_equality=0),
     "le": _comparison(1, at_equality=1),
+    # The total order differs from the usual one for NaN and the two zeros alone.
+    "lt_to": _comparison(1, at_equality=0),
+    "le_to": _comparison(1, at_equality=1),
     "argmax": Choice(_along_axes(1.0), _index),
     "argmin": Choice(_along_axes(-1.0), _index),
     "sign": Choice(_with_negative, lambda v, params, data, p: jnp.where(p == 0, 1.0, -1.0)),
@@ -133,6 +136,7 @@ CHOICES: dict[str, Choice] = {
         jnp.round, lambda t: jnp.where(t < 0, t + 1, t), lambda t: jnp.where(t > 0, t - 1, t)
     ),
 }
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "lt_to", "le_to"})
 # A step's two sides are equal in value where trunc passes zero, so this is not a tie of it.
 NO_TIE_AT_ZERO = frozenset({"trunc"})
 # Equal only on a set of measure zero, unless identically.

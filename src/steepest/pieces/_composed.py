@@ -15,6 +15,7 @@ from jax import lax
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._choices import CHOICES
+from steepest.pieces._linear_algebra import lu
 from steepest.pieces._number import Number, constant
 
 
@@ -261,6 +262,53 @@ def _top_k(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -
     return outs
 
 
+def _scatter_extremum(name: str, sign: float) -> Any:
+    """Each place of the operand competes with the updates that hit it, a padded table of them."""
+
+    def rule(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
+        operand, indices, updates = inputs
+        if indices.labels is not None:
+            walk.branch_on(indices)
+        count, shape = int(np.size(operand.value)), jnp.shape(operand.value)
+        targets = _targets(shape, np.asarray(indices.value), jnp.shape(updates.value), params)
+        hits: list[list[int]] = [[i] for i in range(count)]
+        for place, target in enumerate(targets.reshape(-1)):
+            if target >= 0:
+                hits[target].append(count + place)
+        width = max(map(len, hits), default=1)
+        nobody = count + targets.size
+        table = np.array([h + [nobody] * (width - len(h)) for h in hits]).T.reshape(width, *shape)
+
+        def candidates(v: list[Any]) -> list[Any]:
+            parts = [jnp.reshape(v[0], -1), jnp.reshape(v[1], -1), jnp.full(1, -sign * jnp.inf)]
+            return [jnp.concatenate(parts)[table]]
+
+        found = walk.structural("gather", [operand, updates], line, candidates)
+        return [walk.choose(name, CHOICES[name], {"axes": (0,)}, found, line)]
+
+    return rule
+
+
+def _targets(
+    shape: tuple[int, ...], indices: Any, updates: tuple[int, ...], params: dict[str, Any]
+) -> np.ndarray:
+    """The flat place of the operand that each update goes to, −1 where it is dropped."""
+    to = params["dimension_numbers"]
+    fixed = {*to.inserted_window_dims, *to.operand_batching_dims}
+    window = iter(updates[d] for d in to.update_window_dims)
+    sizes = [1 if d in fixed else next(window) for d in range(len(shape))]
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=to.update_window_dims,
+        collapsed_slice_dims=to.inserted_window_dims,
+        start_index_map=to.scatter_dims_to_operand_dims,
+        operand_batching_dims=to.operand_batching_dims,
+        start_indices_batching_dims=to.scatter_indices_batching_dims,
+    )
+    places = jnp.arange(np.prod(shape, dtype=int)).reshape(shape)
+    mode = params["mode"]
+    return np.asarray(lax.gather(places, indices, numbers, sizes, mode=mode, fill_value=-1))
+
+
 COMPOSED: dict[str, Any] = {
     "clamp": _clamp,
     "rem": _rem,
@@ -270,4 +318,7 @@ COMPOSED: dict[str, Any] = {
     "reduce_window_min": _window("reduce_min", -1.0),
     "sort": _sort,
     "top_k": _top_k,
+    "scatter-max": _scatter_extremum("reduce_max", 1.0),
+    "scatter-min": _scatter_extremum("reduce_min", -1.0),
+    "lu": lu,
 }

@@ -71,4 +71,12 @@ def _cond(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
     return walk.jaxpr(branches[chosen], operands)
 
 
-CONTROL = {"scan": _scan, "while": _while, "cond": _cond}
+def _linear_solve(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
+    """The program that solves; those beside it serve derivatives only."""
+    lengths = eqn.params["const_lengths"]
+    first = lengths.matvec + lengths.vecmat
+    consts = inputs[first : first + lengths.solve]
+    return walk.jaxpr(eqn.params["jaxprs"].solve, [*consts, *inputs[sum(lengths) :]])
+
+
+CONTROL = {"scan": _scan, "while": _while, "cond": _cond, "custom_linear_solve": _linear_solve}

@@ -58,7 +58,9 @@ MOVES = frozenset(
     ]
 )
 # Linear in all variable inputs together.
-LINEAR = STRUCTURAL | frozenset(["add", "sub", "neg", "add_any", "reduce_sum", "cumsum", "pad"])
+LINEAR = STRUCTURAL | frozenset(
+    ["add", "sub", "neg", "add_any", "reduce_sum", "reduce_window_sum", "cumsum", "pad"]
+)
 # Linear in each input while the others are held.
 BILINEAR = frozenset(["mul", "dot_general", "conv_general_dilated"])
 ELEMENTWISE = frozenset(
@@ -99,6 +101,10 @@ ELEMENTWISE = frozenset(
         "lgamma",
         "digamma",
         "atan2",
+        "polygamma",
+        "igamma",
+        "igammac",
+        "regularized_incomplete_beta",
         "and",
         "or",
         "not",
@@ -114,7 +120,8 @@ ELEMENTWISE = frozenset(
     ]
 )
 ELEMENTWISE_CHOICES = frozenset(
-    ["max", "min", "abs", "sign", "gt", "ge", "lt", "le", "eq", "ne", "floor", "ceil", "round"]
+    {"max", "min", "abs", "sign", "floor", "ceil", "round"}
+    | {"gt", "ge", "lt", "le", "lt_to", "le_to", "eq", "ne"}
 )
 # Smooth on their domain, neither structural nor elementwise nor linear.
 GENERAL = frozenset(
@@ -138,39 +145,9 @@ GENERAL = frozenset(
     ]
 )
 SMOOTH = LINEAR | BILINEAR | ELEMENTWISE | GENERAL
-# On integers and booleans nothing is differentiable, hence nothing can be a kink.
-DISCRETE = frozenset(
-    [
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "max",
-        "min",
-        "abs",
-        "sign",
-        "clamp",
-        "rem",
-        "floor",
-        "ceil",
-        "round",
-        "reduce_max",
-        "reduce_min",
-        "argmax",
-        "argmin",
-        "sort",
-        "top_k",
-        "cummax",
-        "cummin",
-        "population_count",
-        "shift_left",
-        "shift_right_logical",
-        "shift_right_arithmetic",
-        "clz",
-    ]
-)
+# Special functions whose first arguments are parameters: smooth in the last one only, as far as
+# JAX has derivatives.
+PARAMETERS = {"polygamma": 1, "igamma": 1, "igammac": 1, "regularized_incomplete_beta": 2}
 
 Singular = Callable[[list[Any], list[Any], dict[str, Any]], Any]
 
@@ -185,6 +162,10 @@ def _not_above(edge: float, place: int = 0) -> Singular:
 
 def _not_inside_unit(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
     return jnp.abs(v[0]) >= 1 - tol[0]
+
+
+def _not_inside_interval(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
+    return (v[2] <= tol[2]) | (v[2] >= 1 - tol[2])
 
 
 def _at_pole(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
@@ -236,6 +217,10 @@ SINGULAR: dict[str, Singular] = {
     "digamma": _at_pole,
     "atan2": _branch_cut,
     "tan": _tangent,
+    "polygamma": _not_above(0.0, 1),
+    "igamma": _not_above(0.0, 1),
+    "igammac": _not_above(0.0, 1),
+    "regularized_incomplete_beta": _not_inside_interval,
 }
 
 _ZERO_KEEPING = frozenset(
@@ -283,7 +268,7 @@ def size(
     return plain
 
 
-_SUMS = frozenset(["reduce_sum", "cumsum", "dot_general", "conv_general_dilated"])
+_SUMS = BILINEAR - {"mul"} | {"reduce_sum", "reduce_window_sum", "cumsum"}
 
 
 def is_float(value: Any) -> bool:

@@ -23,10 +23,11 @@ from jax.extend import core as jex_core
 
 from steepest.errors import TooManyPiecesError, UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
-from steepest.pieces._choices import CHOICES, EQUALITIES, NO_TIE_AT_ZERO, Choice
+from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES, NO_TIE_AT_ZERO, Choice
 from steepest.pieces._composed import COMPOSED
 from steepest.pieces._control import CONTROL
-from steepest.pieces._double import called_jaxpr, evaluate_equation
+from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
+from steepest.pieces._linear_algebra import require
 from steepest.pieces._norms import is_nonnegative, same_sign, sum_of_squares
 from steepest.pieces._number import Number, constant, dtype_eps, is_float_type
 from steepest.pieces._program import Program
@@ -35,7 +36,6 @@ from steepest.pieces._tape import Exit, Node, Switch, Tape
 from steepest.pieces._uses import last_uses
 
 TIE_FACTOR = 8.0
-_GAP = 1e-6  # between eigenvalues, relative: below it they count as one
 MAX_NODES = 100_000
 _SEVERAL = -2  # the label of a number that differs by more than one switch
 
@@ -134,6 +134,11 @@ class _Walk:
 
     def equation(self, eqn: Any, inputs: list[Number], wanted: list[bool]) -> list[Number]:
         name = eqn.primitive.name
+        if name == "rng_uniform":
+            raise UnsupportedPrimitiveError(
+                f"`{name}` at {user_line(eqn)} gives other numbers at each call, so the program is "
+                "no function of x; draw with jax.random and a key."
+            )
         if all(n.ref is None and n.bad is None for n in inputs):
             return [
                 constant(out, var.aval.dtype)
@@ -144,9 +149,19 @@ class _Walk:
         inner = called_jaxpr(eqn)
         if inner is not None:
             return self.called(eqn, inner, inputs)
+        if name in IDENTITIES:
+            return inputs
         if name in CONTROL:
             return CONTROL[name](self, eqn, inputs)
         line = self.call_line or user_line(eqn)
+        if any(
+            jnp.issubdtype(v.aval.dtype, np.complexfloating) for v in [*eqn.invars, *eqn.outvars]
+        ):
+            raise UnsupportedPrimitiveError(
+                f"complex numbers that depend on x, in `{name}` at {line}, have no rules; write "
+                "that step with real and imaginary parts, or sample: clarke(f, samples=..., "
+                "radius=...)."
+            )
         if name in COMPOSED and _some_float(inputs):
             return COMPOSED[name](self, {**eqn.params, "wanted": wanted}, inputs, line)
         if name == "convert_element_type" and not is_float_type(eqn.params["new_dtype"]):
@@ -160,7 +175,8 @@ class _Walk:
                 return [self.choose(name, CHOICES[name], eqn.params, inputs, line)]
             if name in EQUALITIES:
                 return [self.equality(EQUALITIES[name], inputs, line)]
-            if name not in smooth.SMOOTH:
+            held = smooth.PARAMETERS.get(name, 0)
+            if name not in smooth.SMOOTH or any(n.ref is not None for n in inputs[:held]):
                 raise UnsupportedPrimitiveError(
                     f"no rule for the primitive `{name}`, which depends on x, at {line}; it may "
                     "have kinks, so it is not taken as smooth. Write that step with jax.numpy, or "
@@ -203,8 +219,7 @@ class _Walk:
         count = max(len(n.worlds) for n in inputs)
         worlds = [apply([n.world(k) for n in inputs]) for k in range(count)]
         first = worlds[0]
-        if name == "eigh":
-            _require_gaps(first, line)
+        require(name, [n.value for n in inputs], first, params, line)
         sizes = smooth.size(
             name, [n.value for n in inputs], [n.size for n in inputs], first, params, apply
         )
@@ -391,7 +406,7 @@ class _Walk:
     ) -> Number:
         number = self.step
         self.step += 1
-        if name in ("gt", "ge", "lt", "le"):
+        if name in COMPARISONS:
             inputs = same_sign(inputs, self.makers)
         data = row.freeze([inputs[0].value], params)
         if data is not None and inputs[0].labels is not None:
@@ -408,7 +423,7 @@ class _Walk:
             top = np.take_along_axis(keys, best[None], 0)
             room = self.tolerance(sizes + np.take_along_axis(sizes, best[None], 0), eps)
             with np.errstate(invalid="ignore"):
-                near = (top - keys <= np.asarray(room)) & np.isfinite(keys)
+                near = (top - keys <= np.asarray(room)) & np.isfinite(top - keys)
             near[best, *np.indices(best.shape)] = True
             if name in NO_TIE_AT_ZERO:
                 near[:, np.asarray(data[0]) == 0] = False  # pyright: ignore[reportOptionalSubscript]
@@ -437,7 +452,7 @@ class _Walk:
                 tied = np.asarray(tied & ~keep)
         if name in ("max", "min") and inputs[0].ref is not None and inputs[0].ref == inputs[1].ref:
             tied = np.zeros_like(tied)
-        if name in ("gt", "le", "ge", "lt") and tied.any():
+        if name in COMPARISONS and tied.any():
             tied = self.one_signed(inputs, tied, patterns)
             worlds = [
                 row.output([n.world(k) for n in inputs], params, data, p)
@@ -571,7 +586,7 @@ class _Walk:
     ) -> int:
         """The switch of a tied place: a new one, or the one of an equal comparison before."""
         same: Any = None
-        if not row.continuous and node.name in ("gt", "ge", "lt", "le"):
+        if not row.continuous and node.name in COMPARISONS:
             same = (tuple(_fingerprint(n) for n in inputs), place, row.at_equality)
             if same in self.known:
                 return self.known[same]
@@ -624,7 +639,8 @@ class _Walk:
         for k in range(max(len(n.worlds) for n in inputs)):
             gap = np.abs(np.asarray(a.world(k)) - np.asarray(b.world(k)))
             with np.errstate(invalid="ignore"):
-                near = gap <= np.asarray(self.tolerance(a.size + b.size, eps))
+                # Nothing is near infinity but itself.
+                near = (gap <= np.asarray(self.tolerance(a.size + b.size, eps))) & np.isfinite(gap)
             equal_worlds.append(near | (np.asarray(a.world(k)) == np.asarray(b.world(k))))
         if a.ref is not None and a.ref == b.ref:
             equal = np.ones(shape, bool)
@@ -637,7 +653,10 @@ class _Walk:
             if equal.any():
                 upstream = sorted(a.upstream | b.upstream)
                 self.settle_upstream(upstream)
-                equal &= ~self.differ(a, b)
+                isolated = equal & self.differ(a, b)
+                if isolated.any():
+                    self.tape.equalities.append((a.operand, b.operand, isolated, line))
+                equal &= ~isolated
         value = jnp.asarray(equal if when_equal else ~equal)
         bad = self.choice_bad(inputs, shape)
         return Number([value], None, jnp.zeros(shape), eps, bad=bad)
@@ -778,17 +797,6 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "sub": jnp.subtract,
     "trunc": jnp.trunc,
 }
-
-
-def _require_gaps(outs: list[Any], line: str) -> None:
-    """Eigenvalues and eigenvectors are smooth only where the eigenvalues are apart."""
-    values = np.sort(np.asarray(min(outs, key=jnp.ndim)), axis=-1)
-    size = np.abs(values).max(initial=1e-300)
-    if values.shape[-1] > 1 and not np.all(np.diff(values) > _GAP * size):
-        raise UnsupportedPrimitiveError(
-            f"eigenvalues meet in `eigh` at {line}: it is not smooth there, and has no rule; "
-            "sample instead: clarke(f, samples=..., radius=...)."
-        )
 
 
 def _some_float(inputs: list[Number]) -> bool:
