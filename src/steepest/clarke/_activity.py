@@ -80,8 +80,8 @@ class Component:
 class Piece:
     """One active pattern: outcomes by switch, a direction into it, its gradient's coordinates.
 
-    `rows` are the gradients of its margins. The direction is in coordinates too; where the piece touches x along a parabola only, its
-    tangent is `tangent`, in R^d.
+    `rows` are the gradients of its margins. The direction is in coordinates too; where the piece
+    touches x along a parabola only, its tangent is `tangent`, in R^d.
     """
 
     outcomes: dict[int, int]
@@ -236,15 +236,55 @@ class _Doubt:
     rows: list[Margin]
 
 
+class SymbolGradients:
+    """The symbols' gradients while the classes of a component are decided one after another."""
+
+    def __init__(self, component: Component):
+        self.c = component
+        place = {c.number: i for i, c in enumerate(component.classes)}
+        self.depth_of = [place[symbol.owner] for symbol in component.symbols]
+        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
+        self.taken: dict[int, int] = {}
+        self.rows = np.zeros((len(component.symbols), component.rank))
+
+    def decide(self, k: int) -> None:
+        """Let the next class take outcome k; `rows` follow."""
+        self.rows = self.with_outcome(len(self.taken), k, self.rows)
+
+    def with_outcome(self, depth, k, G):
+        """The symbols' gradients, with the class at this depth decided.
+
+        A symbol may hang on classes that are decided later than its own (a branch that contains a
+        kink), so those that hang on others are computed again.
+        """
+        H = G.copy()
+        self.taken[depth] = k
+        for s, nested in self.touched[depth]:
+            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
+            H[s] = row[: self.c.rank]
+            if nested:
+                H[s] += row[self.c.rank :] @ H
+        return H
+
+    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
+        """Symbols of the class at this depth, and decided ones that hang on them."""
+        changed: set[int] = set()
+        listed = []
+        for s, symbol in enumerate(self.c.symbols):
+            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
+            late = self.depth_of[s] < depth and below & changed
+            if self.depth_of[s] == depth or late:
+                changed.add(s)
+                listed.append((s, bool(below)))
+        return listed
+
+
 class _Search:
     def __init__(self, component: Component, affine: bool, identities: Identities, opened: set):
         self.c, self.affine, self.identities, self.opened = component, affine, identities, opened
         self.found = Found()
         self.doubts: list[_Doubt] = []
-        place = {c.number: i for i, c in enumerate(component.classes)}
-        self.depth_of = [place[symbol.owner] for symbol in component.symbols]
-        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
-        self.taken: dict[int, int] = {}
+        self.symbols = SymbolGradients(component)
 
     def run(self) -> Found:
         count, rank = len(self.c.symbols), self.c.rank
@@ -264,7 +304,7 @@ class _Search:
                 continue
             following = {**outcomes, **{t: (1 - k if flip else k) for t, flip in cls.members}}
             path = (*prefix, k)
-            H = self.with_outcome(depth, k, G)
+            H = self.symbols.with_outcome(depth, k, G)
             here_open = is_open or doubtful
             if doubtful and self.harmless(depth, G) and not cls.forced:
                 # The sign of a margin with no slope does not matter to any gradient; to what
@@ -311,37 +351,12 @@ class _Search:
         pairs = _scaled([cls.keys[k][i] for i in kept], np.where(length > 0, length, 1.0)[kept])
         return rows[kept], pairs, doubtful, False
 
-    def with_outcome(self, depth, k, G):
-        """The symbols' gradients, with the class at this depth decided.
-
-        A symbol may hang on classes that are decided later than its own (a branch that contains a
-        kink), so those that hang on others are computed again.
-        """
-        H = G.copy()
-        self.taken[depth] = k
-        for s, nested in self.touched[depth]:
-            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
-            H[s] = row[: self.c.rank]
-            if nested:
-                H[s] += row[self.c.rank :] @ H
-        return H
-
-    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
-        """Symbols of the class at this depth, and decided ones that hang on them."""
-        changed: set[int] = set()
-        listed = []
-        for s, symbol in enumerate(self.c.symbols):
-            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
-            late = self.depth_of[s] < depth and below & changed
-            if self.depth_of[s] == depth or late:
-                changed.add(s)
-                listed.append((s, bool(below)))
-        return listed
-
     def harmless(self, depth, G) -> bool:
-        before = self.taken.get(depth, 0)
-        images = [self.with_outcome(depth, k, G) for k in range(len(self.c.classes[depth].keys))]
-        self.taken[depth] = before
+        before = self.symbols.taken.get(depth, 0)
+        images = [
+            self.symbols.with_outcome(depth, k, G) for k in range(len(self.c.classes[depth].keys))
+        ]
+        self.symbols.taken[depth] = before
         return all(np.allclose(images[0], H, rtol=0, atol=1e-13) for H in images[1:])
 
     def direction(self, J, rows, witness, keys, outcomes, path):
@@ -425,7 +440,9 @@ def settle(
         if direction is None:
             left.append(piece)
         else:
-            found.pieces.append(Piece(piece.outcomes, direction, piece.gradient, piece.J, direction))
+            found.pieces.append(
+                Piece(piece.outcomes, direction, piece.gradient, piece.J, direction)
+            )
     if left and found.pieces:
         proved = Hull(np.array([p.gradient for p in found.pieces]))
         size = float(np.abs(proved.points).max(initial=1e-300))

@@ -207,9 +207,7 @@ class _Assembly:
             )
             raise NotLocallyLipschitzError(f"f is {value} at x, from {where}.")
         values = [
-            v.walked.value
-            for v in self.leaves
-            if v.leaf.active and not v.walked.singular_line
+            v.walked.value for v in self.leaves if v.leaf.active and not v.walked.singular_line
         ]
         size = max([1e-300, abs(value), *[abs(v) for v in values]])
         tolerance = 1e-9 * size + (self.tie_tol or 0.0) + self.rounding(size)

@@ -7,12 +7,13 @@ Lipschitz. Three ways to know that they agree:
 - inside one walk, the candidates of an exit agree on {κ_j = κ_k}: tested at random points of that
   surface at distances O(1), with random numbers for all other exits;
 - two walks of a program whose only ties are the forced ones: the same, for their values;
-- where all pieces are affine: (g_σ − g_τ)·h = 0 on the cone where both may hold, by linear programs.
+- where all pieces are affine: (g_σ − g_τ)·h = 0 on the cone where both hold, by linear programs.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,9 +23,15 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linprog
 
-from steepest.clarke._activity import Identities, search
-from steepest.clarke._assemble import Leaf, whole_component
-from steepest.clarke._expressions import Class, Expressions, key_starts
+from steepest.clarke._activity import (
+    Component,
+    Identities,
+    LocalClass,
+    SymbolGradients,
+    search,
+)
+from steepest.clarke._assemble import Frame, Leaf, whole_component
+from steepest.clarke._expressions import Expressions, key_starts
 from steepest.clarke._probe import Probe
 from steepest.pieces import Program, Tape, Walked
 
@@ -60,7 +67,7 @@ def pieces_agree(program: Program, visits: list[Visit], rng: np.random.Generator
     if inside and len(visits) == 1:
         return True
     if all(v.walked.tape.affine for v in visits):
-        return _cones_agree(program, visits, rng)
+        return _cones_agree(program, visits, inside, rng)
     return True if inside and _walks_agree(program, visits, rng) else None
 
 
@@ -193,10 +200,12 @@ def _zero_on_surface(
 # ---- cones
 
 
-def _cones_agree(program: Program, visits: list[Visit], rng: np.random.Generator) -> bool | None:
+def _cones_agree(
+    program: Program, visits: list[Visit], inside: bool, rng: np.random.Generator
+) -> bool | None:
     pieces: list[tuple[np.ndarray, np.ndarray, bool]] = []
     for v in visits:
-        listed = _cones(program, v, rng)
+        listed = _cones(program, v, inside, rng)
         if listed is None or len(pieces) + len(listed) > _MOST_PIECES:
             return None
         pieces += listed
@@ -207,58 +216,86 @@ def _cones_agree(program: Program, visits: list[Visit], rng: np.random.Generator
 
 
 def _cones(
-    program: Program, visit: Visit, rng: np.random.Generator
+    program: Program, visit: Visit, inside: bool, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray, bool]] | None:
-    """(margins, gradient, whether it has an interior) for each affine piece; None: not listed."""
+    """(margins, gradient, whether it has an interior) for each affine piece; None: not listed.
+
+    `inside`: the walk's own jumps are known to agree, so that what it does on sets without
+    interior is known from the pieces beside them.
+    """
     e, tape = visit.rows, visit.walked.tape
-    d = e.dimension
-    center = e.value[:, :d].toarray().ravel()
     if visit.leaf.active is None or any(c.ball is not None for c in e.classes):
         return None
-    if visit.leaf.active is False:
-        return _thin_cone(e, center)
     component, frame, center = whole_component(e)
+    identities = Identities(program, tape, rng)
+    if visit.leaf.active is False:
+        return _thin_cones(component, frame, center, identities)
     if component is None:
-        return [(np.zeros((0, d)), center, True)]
-    found = search(component, True, Identities(program, tape, rng), frame.full)
+        return [(np.zeros((0, e.dimension)), center, True)] if inside else None
+    found = search(component, True, identities, frame.full)
     if not found.exact:
         return None
-    return [(frame.full(p.rows), center + frame.full(p.gradient), True) for p in found.pieces]
-
-
-def _thin_cone(e: Expressions, center: np.ndarray) -> list[Any] | None:
-    """What a walk does on a set without interior: x₀ = 0 in x₀ ≤ 0 and x₀ ≥ 0."""
-    forced = [c for c in e.classes if c.forced]
-    if any(not c.allowed for c in forced):
-        return []
-    rows: list[tuple[bool, np.ndarray]] = []
-    for c in forced:
-        if c.trivial:
-            continue
-        if c.spread[:, e.dimension :].nnz:
-            return None
-        spread = np.concatenate([np.zeros((1, e.dimension)), c.spread[:, : e.dimension].toarray()])
-        k = c.allowed[0]
-        rows += [(_strict(c, k, j), spread[k] - spread[j]) for j in range(c.count) if j != k]
-    J = np.array([r for _, r in rows]).reshape(-1, e.dimension)
-    strict = np.array([s for s, _ in rows], dtype=float)
-    if strict.any():
-        answer = linprog(
-            np.append(np.zeros(e.dimension), -1.0),
-            A_ub=np.concatenate([-J, strict[:, None]], axis=1),
-            b_ub=np.zeros(len(J)),
-            bounds=[(-1, 1)] * e.dimension + [(None, 1)],
-        )
-        if answer.status == 0 and answer.x[-1] <= _AGREE:
-            return []
-    if e.value[:, e.dimension :].nnz:
+    pieces = [(frame.full(p.rows), center + frame.full(p.gradient), True) for p in found.pieces]
+    if inside:
+        return pieces
+    if any(not _one_way_at_equality(cls.members, tape) for cls in component.classes):
         return None
-    return [(J, center, False)]
+    thin = _thin_cones(component, frame, center, identities)
+    return None if thin is None else pieces + thin
 
 
-def _strict(c: Class, k: int, j: int) -> bool:
-    """Whether outcome k needs κ_k > κ_j; where they are equal the first of more than two wins."""
-    return k != c.at_equality if c.count == 2 else j < k
+def _one_way_at_equality(members: list[tuple[int, bool]], tape: Tape) -> bool:
+    """Whether the jumps of a class go the same way where their margin is zero.
+
+    x > 0 and x < 0 are one class, and at x = 0 neither holds.
+    """
+    ways = {
+        (1 - s.at_equality if flip else s.at_equality)
+        for s, flip in ((tape.switches[t], flip) for t, flip in members)
+        if s.jumps
+    }
+    return len(ways) <= 1
+
+
+def _thin_cones(
+    component: Component | None, frame: Frame, center: np.ndarray, identities: Identities
+) -> list[tuple[np.ndarray, np.ndarray, bool]] | None:
+    """What a walk does on a set without interior: x₀ = 0 in x₀ ≤ 0 and x₀ ≥ 0."""
+    if component is None:
+        return None
+    if math.prod(len(c.allowed) for c in component.classes) > _MOST_PIECES:
+        return None
+    found = []
+    for outcomes in itertools.product(*(c.allowed for c in component.classes)):
+        gradients = SymbolGradients(component)
+        blocks, strict = [np.zeros((0, component.rank))], []
+        for cls, k in zip(component.classes, outcomes, strict=True):
+            raw = cls.margins[k]
+            blocks.append(raw[:, : component.rank] + raw[:, component.rank :] @ gradients.rows)
+            strict += [cls.jumps and _strict(cls, k, i, j) for i, j in cls.keys[k]]
+            gradients.decide(k)
+        J = frame.full(np.concatenate(blocks))
+        if any(strict) and not _attained(J, np.array(strict, dtype=float)):
+            continue
+        found.append((J, center + frame.full(component.value @ gradients.rows), False))
+    return found
+
+
+def _attained(J: np.ndarray, strict: np.ndarray) -> bool:
+    """Whether some h has J h ≥ 0, and > 0 in the strict rows."""
+    d = J.shape[1]
+    answer = linprog(
+        np.append(np.zeros(d), -1.0),
+        A_ub=np.concatenate([-J, strict[:, None]], axis=1),
+        b_ub=np.zeros(len(J)),
+        bounds=[(-1, 1)] * d + [(None, 1)],
+    )
+    return bool(answer.status != 0 or answer.x[-1] > _AGREE)
+
+
+def _strict(cls: LocalClass, k: int, first: int, second: int) -> bool:
+    """Whether outcome k needs κ_k > κ_j; where more than two are equal the first wins."""
+    return k != cls.at_equality if len(cls.keys) == 2 else second < first
 
 
 def _equal_on_cone(J: np.ndarray, gap: np.ndarray, size: float) -> bool:
@@ -267,9 +304,7 @@ def _equal_on_cone(J: np.ndarray, gap: np.ndarray, size: float) -> bool:
         return True
     unit = gap / np.linalg.norm(gap)
     for sign in (1.0, -1.0):
-        answer = linprog(
-            sign * unit, A_ub=-J, b_ub=np.zeros(len(J)), bounds=[(-1, 1)] * gap.size
-        )
+        answer = linprog(sign * unit, A_ub=-J, b_ub=np.zeros(len(J)), bounds=[(-1, 1)] * gap.size)
         if answer.status != 0 or -answer.fun > _AGREE:
             return False
     return True

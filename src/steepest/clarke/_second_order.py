@@ -110,9 +110,7 @@ def _pattern_along(
     sigma = np.array([s.forced or 0 for s in tape.switches], dtype=int)
     for t, outcome in outcomes.items():
         sigma[t] = outcome
-    free = [
-        s for s in tape.switches if s.forced is None and s.index not in outcomes and not s.ball
-    ]
+    free = [s for s in tape.switches if s.forced is None and s.index not in outcomes and not s.ball]
     if not free:
         return sigma
     starts = np.cumsum([0, *[len(s.outcomes) for s in tape.switches]])
@@ -120,9 +118,7 @@ def _pattern_along(
     for t in (1e-2, 1e-3, 1e-4):
         leaves = [
             jnp.asarray(x + t * a + t * t * b)
-            for x, a, b in zip(
-                program.start, _leaves(program, d), _leaves(program, e), strict=True
-            )
+            for x, a, b in zip(program.start, _leaves(program, d), _leaves(program, e), strict=True)
         ]
         here = sigma if found is None else found
         for _ in range(len(free) + 1):  # a switch may feed another: each pass settles one more

@@ -110,7 +110,7 @@ class Tape:
     exits: list[Exit] = field(default_factory=list)
     value: Ref = 0.0
     # Pairs that are equal at x, at these places, and not all around it.
-    equalities: list[tuple[Ref, Ref, np.ndarray, str]] = field(default_factory=list)
+    equalities: list[tuple[Ref, Ref, Any, str]] = field(default_factory=list)
 
     @property
     def affine(self) -> bool:
@@ -163,6 +163,9 @@ class Tape:
         width = table.size // table.shape[0]
         owned = [self.switches[t] for t in node.owned]
         index = np.concatenate([np.array(s.outcomes) * width + s.place for s in owned])
+        everything = np.arange(table.size).reshape(-1, width)
+        if np.array_equal(index, everything.T.reshape(-1)):
+            return jnp.reshape(table, everything.shape).T.reshape(-1)
         return jnp.reshape(table, -1)[index]
 
     def _jump_worlds(self, node: Node) -> int:
@@ -196,7 +199,9 @@ class Tape:
                 for k in range(len(self.switches[e.switch].outcomes))
             ]
             candidates.append(jnp.concatenate(flat)[np.array(index)])
-        moved = jnp.asarray(base) + delta[np.array(exits)]
+        moved = jnp.asarray(base) + _taken(delta, np.array(exits))
+        if np.array_equal(places, np.arange(flat[0].size)):
+            return [jnp.reshape(moved, shape)] * len(flat)
         return [jnp.reshape(w.at[places].set(moved), shape) for w in flat]
 
     def computed(self, e: int) -> bool:
@@ -280,6 +285,14 @@ def _components(env: dict[int, list[Any]], parts: list[tuple[Ref, np.ndarray, np
     return jnp.concatenate(
         [jnp.reshape(_worlds(env, ref)[0], -1)[places] * root for ref, places, root in parts]
     )
+
+
+def _taken(flat: Any, index: np.ndarray) -> Any:
+    """flat[index], as a slice where it is one: gathers and scatters are slow to compile."""
+    first = int(index[0])
+    if np.array_equal(index, np.arange(first, first + index.size)):
+        return flat[first : first + index.size]
+    return flat[index]
 
 
 def _joined(arrays: list[Any]) -> Any:
