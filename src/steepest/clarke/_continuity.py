@@ -347,7 +347,7 @@ def _equal_here(program, tape, a, b, place, probe, rng) -> bool | None:
         for _ in range(_TRIES):
             start = center + radius * probe.scale * rng.standard_normal(center.size)
             for factor in (1.0, 2.0):  # 2: a double root, as of a sum of squares
-                point = _newton(start, both, slope, factor)
+                point = _newton(start, center, both, slope, factor)
                 if point is not None:
                     found.append(point)
                     break
@@ -359,12 +359,14 @@ def _equal_here(program, tape, a, b, place, probe, rng) -> bool | None:
     return None if any(any(j) for j in jumps) else True
 
 
-def _newton(start, both, slope, factor) -> np.ndarray | None:
-    point = start
+def _newton(start, center, both, slope, factor) -> np.ndarray | None:
+    point, near = start, 1e-9 * np.linalg.norm(start - center)
     for _ in range(12):
         left, right = (float(v) for v in both(jnp.asarray(point)))
         if left == right:
             return point
+        if np.linalg.norm(point - center) <= near:
+            return center  # the norm of x − center is equal to 0 there only
         gradient = np.asarray(slope(jnp.asarray(point)))
         square = float(gradient @ gradient)
         if not np.isfinite(square) or square == 0:
