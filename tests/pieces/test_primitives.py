@@ -178,6 +178,27 @@ def test_what_is_not_known_to_be_smooth_is_refused_with_its_line(reason):
     assert "test_primitives.py" in str(refusal.value)
 
 
+UNDEFINED_AT_MINUS_ONE = [
+    *[lax.sqrt, lax.rsqrt, lax.log, lax.log1p, lax.asin, lax.acos, lax.atanh, lax.acosh],
+    *[lax.erf_inv, lax.lgamma, lax.digamma],
+    *[lambda x: x**1.5, lambda x: 1 / (x + 1), lambda x: jnp.arctan2(x + 1, x)],
+    lambda x: lax.polygamma(1.0, x),
+    lambda x: lax.igamma(2.0, x),
+    lambda x: lax.betainc(2.0, 3.0, x),
+]
+
+
+@pytest.mark.parametrize("g", UNDEFINED_AT_MINUS_ONE)
+def test_a_branch_that_is_not_taken_has_a_finite_slope(g):
+    f = lambda x: jnp.where(x > 10, g(x), 3 * x).sum()
+    x = np.full(2, -1.0)
+    with jax.enable_x64(True):
+        walked = walk(trace(f, x))
+        assert walked.singular_line is None
+        gradient = jax.grad(lambda y: walked.tape.frozen([y], np.zeros(0, int))[0])(x)
+    np.testing.assert_array_equal(gradient, 3.0)
+
+
 def test_ties_of_scattered_maxima_are_switches():
     f = lambda x: jax.ops.segment_max(x, jnp.array([0, 1, 1, 0]), 2).sum()
     with jax.enable_x64(True):

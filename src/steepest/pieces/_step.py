@@ -30,7 +30,7 @@ def step(
     singular = singular_places(walk, name, params, inputs)
     balls: list[tuple[int, Any]] = []
     if singular is not None:
-        mended = mended_apply(apply, inputs, singular)
+        mended = mended_apply(name, apply, inputs, singular)
         if name == "sqrt":
             balls = _norms(walk, inputs[0], singular)
             for _, parts in balls:

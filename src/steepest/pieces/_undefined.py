@@ -78,17 +78,22 @@ def choice_bad(walk: State, inputs: list[Number], shape: tuple[int, ...]) -> np.
 
 
 def mended_apply(
-    apply: Callable[[list[Any]], list[Any]], inputs: list[Number], singular: np.ndarray
+    name: str,
+    apply: Callable[[list[Any]], list[Any]],
+    inputs: list[Number],
+    singular: np.ndarray,
 ) -> Callable[[list[Any]], list[Any]]:
     """The step with a harmless argument put where it is not defined: those numbers go unused."""
     mask = singular.copy()
+    harmless = smooth.HARMLESS.get(name, 0.5)
+    held = smooth.PARAMETERS.get(name, 0)
 
     def mended(values: list[Any]) -> list[Any]:
         safe = [
-            namespace(v).where(mask, 0.5, v) if smooth.is_float(n.value) else v
-            for v, n in zip(values, inputs, strict=True)
+            namespace(v).where(mask, harmless, v) if smooth.is_float(n.value) else v
+            for v, n in zip(values[held:], inputs[held:], strict=True)
         ]
-        return apply(safe)
+        return apply([*values[:held], *safe])
 
     return mended
 
