@@ -1,9 +1,8 @@
 """A local Lipschitz constant: how steep f is in a ball around x.
 
 By the mean value theorem (Lebourg 1975) f is L-Lipschitz on a ball with L = sup |∂f| over it. At
-radius 0 that is the largest norm in ∂f(x), which is computed; on a ball around x it is proved for
-functions that are piecewise affine around x with no other piece in reach, and a lower bound from
-samples otherwise.
+radius 0 that is the largest norm in ∂f(x), which is computed and proved where ∂f(x) is exact; on a
+ball around x nothing is proved: the number is a lower bound from samples.
 """
 
 from __future__ import annotations
@@ -24,7 +23,10 @@ from steepest.pieces import trace
 
 
 class LipschitzBound(NamedTuple):
-    """`bound` on |f(y) − f(z)|/|y − z| in the ball, and whether it is `proved`."""
+    """An estimate of the Lipschitz constant, and whether it is `proved` to be an upper bound.
+
+    Where it is not proved it may be too small (radius > 0) or too large (radius 0).
+    """
 
     bound: float
     proved: bool

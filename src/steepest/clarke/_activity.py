@@ -34,7 +34,9 @@ MAX_SETTLED = 64
 MAX_PIECES = 20_000
 MAX_OPEN = 2_000
 _ZERO = 1e-12
+_IDENTICAL = 1e-12  # what a sum may differ from zero, relative to its terms, and be zero
 _ROOM = 1e-7
+_RANK = 1e-8  # a singular value of rows of length one that is no rounding
 _FEW = 6  # patterns evaluated one by one rather than compiled
 
 
@@ -78,13 +80,14 @@ class Component:
 class Piece:
     """One active pattern: outcomes by switch, a direction into it, its gradient's coordinates.
 
-    The direction is in coordinates too; where the piece touches x along a parabola only, its
-    tangent is `tangent`, in R^d.
+    `rows` are the gradients of its margins. The direction is in coordinates too; where the piece
+    touches x along a parabola only, its tangent is `tangent`, in R^d.
     """
 
     outcomes: dict[int, int]
     direction: np.ndarray
     gradient: np.ndarray
+    rows: np.ndarray
     tangent: np.ndarray | None = None
 
 
@@ -122,66 +125,74 @@ class Identities:
     def vanish(self, questions: list[tuple[dict[int, int], list[tuple[float, int, int]]]]) -> list:
         """For each (outcomes by switch, [(λ, i, j)]): whether the sum is identically zero.
 
-        Outcomes that are not given are drawn at random: the identity must hold for all of them.
+        It must hold whatever the switches do whose outcomes are not given.
         """
         if not questions:
             return []
         self.tests += len(questions)
-        counts = np.array([len(s.outcomes) for s in self.tape.switches])
-        forced = [(s.index, s.forced) for s in self.tape.switches if s.forced is not None]
         good = np.ones(len(questions), bool)
         padded = 1 << (len(questions) - 1).bit_length()
+        told = [outcomes for outcomes, _ in questions]
+        told += [{}] * (padded - len(questions))
         for radius in (0.4, 0.1, 0.02):
-            sigma = self.rng.integers(0, counts, size=(padded, len(counts)))
-            for t, outcome in forced:
-                sigma[:, t] = outcome
-            for row, (outcomes, _) in enumerate(questions):
-                for t, outcome in outcomes.items():
-                    sigma[row, t] = outcome
-            leaves = [
-                leaf + radius * (1 + np.abs(leaf)) * self.rng.standard_normal((padded, *leaf.shape))
-                for leaf in self.program.start
-            ]
-            keys = self.keys(leaves, sigma)
+            keys = self.keys(self.points(padded, radius), *self.patterns(told))
             for row, (_, terms) in enumerate(questions):
                 total = sum(w * (keys[row, i] - keys[row, j]) for w, i, j in terms)
                 size = sum(w * (abs(keys[row, i]) + abs(keys[row, j])) for w, i, j in terms)
                 # Not `>`: what is not finite decides nothing.
-                good[row] &= bool(abs(total) <= 1e-9 * size)
+                good[row] &= bool(abs(total) <= _IDENTICAL * size)
         return list(good)
 
     def margins(self, outcomes: dict[int, int], pairs: list[Margin], count: int) -> np.ndarray:
         """The margins κ_i − κ_j of a pattern at random points, shape (count, pairs)."""
-        counts = np.array([len(s.outcomes) for s in self.tape.switches])
-        sigma = self.rng.integers(0, counts, size=(count, len(counts)))
-        for s in self.tape.switches:
-            if s.forced is not None:
-                sigma[:, s.index] = s.forced
-        for t, outcome in outcomes.items():
-            sigma[:, t] = outcome
-        leaves = [
-            leaf + 0.3 * (1 + np.abs(leaf)) * self.rng.standard_normal((count, *leaf.shape))
-            for leaf in self.program.start
-        ]
-        keys = self.keys(leaves, sigma)
+        keys = self.keys(self.points(count, 0.3), *self.patterns([outcomes] * count))
         first, second = (np.array([p[k] for p in pairs]) for k in (0, 1))
         return keys[:, first] - keys[:, second]
 
-    def keys(self, leaves: list[np.ndarray], sigma: np.ndarray) -> np.ndarray:
+    def points(self, count: int, radius: float) -> list[np.ndarray]:
+        return [
+            leaf + radius * (1 + np.abs(leaf)) * self.rng.standard_normal((count, *leaf.shape))
+            for leaf in self.program.start
+        ]
+
+    def patterns(self, told: list[dict[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes of all switches, and what stands at the exits of those that are not told.
+
+        A switch that is not told may do anything: its exits hold random numbers, so that what is
+        found holds for all its outcomes. (Drawing outcomes would not do: of relu(u)·relu(v) three
+        outcomes in four are zero.)
+        """
+        counts = np.array([len(s.outcomes) for s in self.tape.switches])
+        sigma = self.rng.integers(0, counts, size=(len(told), len(counts)))
+        known = np.zeros(sigma.shape, bool)
+        for s in self.tape.switches:
+            if s.forced is not None:
+                sigma[:, s.index], known[:, s.index] = s.forced, True
+            known[:, s.index] |= s.ball
+        for row, outcomes in enumerate(told):
+            for t, outcome in outcomes.items():
+                sigma[row, t], known[row, t] = outcome, True
+        exits = self.tape.exits
+        owners = np.array([e.switch for e in exits], dtype=int)
+        base = np.array([e.base for e in exits])
+        moved = base + 0.3 * (1 + np.abs(base)) * self.rng.standard_normal((len(told), len(exits)))
+        return sigma, np.where(known[:, owners], np.nan, moved)
+
+    def keys(self, leaves: list[np.ndarray], sigma: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """Keys of all switches, one row for each (point, pattern)."""
         arrays = [jnp.asarray(leaf) for leaf in leaves]
         if len(sigma) > _FEW:
-            return np.asarray(self.mapped(arrays, jnp.asarray(sigma)))
+            return np.asarray(self.mapped(arrays, jnp.asarray(sigma), jnp.asarray(moved)))
         return np.stack(
             [
-                np.asarray(self.tape.frozen([a[i] for a in arrays], sigma[i])[1])
+                np.asarray(self.tape.frozen([a[i] for a in arrays], sigma[i], moved[i])[1])
                 for i in range(len(sigma))
             ]
         )
 
     @cached_property
     def mapped(self) -> Any:
-        return jax.jit(jax.vmap(lambda leaves, sigma: self.tape.frozen(leaves, sigma)[1]))
+        return jax.jit(jax.vmap(lambda *pattern: self.tape.frozen(*pattern)[1]))
 
 
 def _scaled(pairs: list[tuple[int, int]], lengths: np.ndarray) -> list[Margin]:
@@ -210,9 +221,7 @@ def _first_order(component: Component, affine: bool, identities: Identities) -> 
             q
             for q in failed
             if not run.another_certificate(q, identities)
-            and not never_positive(
-                q.outcomes, q.terms, identities.program, identities.tape, identities.rng
-            )
+            and not never_positive(q.outcomes, q.terms, identities)
         ]
         if not failed:
             return found
@@ -227,15 +236,55 @@ class _Doubt:
     rows: list[Margin]
 
 
+class SymbolGradients:
+    """The symbols' gradients while the classes of a component are decided one after another."""
+
+    def __init__(self, component: Component):
+        self.c = component
+        place = {c.number: i for i, c in enumerate(component.classes)}
+        self.depth_of = [place[symbol.owner] for symbol in component.symbols]
+        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
+        self.taken: dict[int, int] = {}
+        self.rows = np.zeros((len(component.symbols), component.rank))
+
+    def decide(self, k: int) -> None:
+        """Let the next class take outcome k; `rows` follow."""
+        self.rows = self.with_outcome(len(self.taken), k, self.rows)
+
+    def with_outcome(self, depth, k, G):
+        """The symbols' gradients, with the class at this depth decided.
+
+        A symbol may hang on classes that are decided later than its own (a branch that contains a
+        kink), so those that hang on others are computed again.
+        """
+        H = G.copy()
+        self.taken[depth] = k
+        for s, nested in self.touched[depth]:
+            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
+            H[s] = row[: self.c.rank]
+            if nested:
+                H[s] += row[self.c.rank :] @ H
+        return H
+
+    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
+        """Symbols of the class at this depth, and decided ones that hang on them."""
+        changed: set[int] = set()
+        listed = []
+        for s, symbol in enumerate(self.c.symbols):
+            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
+            late = self.depth_of[s] < depth and below & changed
+            if self.depth_of[s] == depth or late:
+                changed.add(s)
+                listed.append((s, bool(below)))
+        return listed
+
+
 class _Search:
     def __init__(self, component: Component, affine: bool, identities: Identities, opened: set):
         self.c, self.affine, self.identities, self.opened = component, affine, identities, opened
         self.found = Found()
         self.doubts: list[_Doubt] = []
-        place = {c.number: i for i, c in enumerate(component.classes)}
-        self.depth_of = [place[symbol.owner] for symbol in component.symbols]
-        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
-        self.taken: dict[int, int] = {}
+        self.symbols = SymbolGradients(component)
 
     def run(self) -> Found:
         count, rank = len(self.c.symbols), self.c.rank
@@ -255,11 +304,12 @@ class _Search:
                 continue
             following = {**outcomes, **{t: (1 - k if flip else k) for t, flip in cls.members}}
             path = (*prefix, k)
-            H = self.with_outcome(depth, k, G)
+            H = self.symbols.with_outcome(depth, k, G)
             here_open = is_open or doubtful
             if doubtful and self.harmless(depth, G) and not cls.forced:
-                # The sign of a margin with no slope does not matter to any gradient.
-                self.visit(depth + 1, H, J, keys, witness, following, path, is_open)
+                # The sign of a margin with no slope does not matter to any gradient; to what
+                # follows it may matter at second order, so its outcome is not told.
+                self.visit(depth + 1, H, J, keys, witness, outcomes, path, is_open)
                 return
             new = np.concatenate([J, rows]) if len(rows) else J
             joint = [*keys, *pairs]
@@ -301,37 +351,12 @@ class _Search:
         pairs = _scaled([cls.keys[k][i] for i in kept], np.where(length > 0, length, 1.0)[kept])
         return rows[kept], pairs, doubtful, False
 
-    def with_outcome(self, depth, k, G):
-        """The symbols' gradients, with the class at this depth decided.
-
-        A symbol may hang on classes that are decided later than its own (a branch that contains a
-        kink), so those that hang on others are computed again.
-        """
-        H = G.copy()
-        self.taken[depth] = k
-        for s, nested in self.touched[depth]:
-            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
-            H[s] = row[: self.c.rank]
-            if nested:
-                H[s] += row[self.c.rank :] @ H
-        return H
-
-    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
-        """Symbols of the class at this depth, and decided ones that hang on them."""
-        changed: set[int] = set()
-        listed = []
-        for s, symbol in enumerate(self.c.symbols):
-            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
-            late = self.depth_of[s] < depth and below & changed
-            if self.depth_of[s] == depth or late:
-                changed.add(s)
-                listed.append((s, bool(below)))
-        return listed
-
     def harmless(self, depth, G) -> bool:
-        before = self.taken.get(depth, 0)
-        images = [self.with_outcome(depth, k, G) for k in range(len(self.c.classes[depth].keys))]
-        self.taken[depth] = before
+        before = self.symbols.taken.get(depth, 0)
+        images = [
+            self.symbols.with_outcome(depth, k, G) for k in range(len(self.c.classes[depth].keys))
+        ]
+        self.symbols.taken[depth] = before
         return all(np.allclose(images[0], H, rtol=0, atol=1e-13) for H in images[1:])
 
     def direction(self, J, rows, witness, keys, outcomes, path):
@@ -348,7 +373,7 @@ class _Search:
             self.opened.add(path)
             return None
         support = answer.weights > 1e-9 * answer.weights.max()
-        if self.c.spans and np.linalg.matrix_rank(J[support]) == self.c.rank:
+        if self.c.spans and np.linalg.matrix_rank(J[support], tol=_RANK) == self.c.rank:
             return None
         if path not in self.opened:
             terms = [
@@ -372,7 +397,7 @@ class _Search:
         target = np.zeros(len(system))
         target[-1] = 1.0
         weights, residual = nnls(system, target, maxiter=50 * rows + 100)
-        if residual > 1e-10:
+        if residual > 1e-9:
             return False
         terms = [
             (float(w), i, j)
@@ -389,7 +414,7 @@ class _Search:
                 if len(self.found.open_pieces) > MAX_OPEN:
                     self.found.open_pieces = None
             return
-        self.found.pieces.append(Piece(outcomes, witness, gradient))
+        self.found.pieces.append(Piece(outcomes, witness, gradient, J))
         if len(self.found.pieces) > MAX_PIECES:
             raise TooManyPiecesError(
                 f"more than {MAX_PIECES} smooth pieces meet at this point; sample instead with "
@@ -415,7 +440,9 @@ def settle(
         if direction is None:
             left.append(piece)
         else:
-            found.pieces.append(Piece(piece.outcomes, direction, piece.gradient, direction))
+            found.pieces.append(
+                Piece(piece.outcomes, direction, piece.gradient, piece.J, direction)
+            )
     if left and found.pieces:
         proved = Hull(np.array([p.gradient for p in found.pieces]))
         size = float(np.abs(proved.points).max(initial=1e-300))

@@ -45,12 +45,12 @@ class Leaf:
     exact: bool
     active: bool | None = True
     evidence: list[str] = field(default_factory=list)
-    parts: list[tuple["_Frame", Found]] = field(default_factory=list)
+    parts: list[tuple["Frame", Found]] = field(default_factory=list)
     programs: int = 0
 
 
 @dataclass
-class _Frame:
+class Frame:
     """Coordinates of a component: full gradient = coordinates @ basis, on these columns."""
 
     columns: np.ndarray
@@ -320,7 +320,7 @@ def _largest_entries(margins: list[np.ndarray], rank: int) -> tuple[float, float
     )
 
 
-def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Component, _Frame]:
+def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Component, Frame]:
     d = e.dimension
     raw = [e.classes[c].spread for c in group]
     raw += [e.symbols[s].candidates for s in symbols]
@@ -366,14 +366,14 @@ def _component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Co
         value,
         rank == d,
     )
-    return component, _Frame(columns, basis, d)
+    return component, Frame(columns, basis, d)
 
 
-def whole_component(e: Expressions) -> tuple[Component | None, "_Frame", np.ndarray]:
+def whole_component(e: Expressions) -> tuple[Component | None, "Frame", np.ndarray]:
     """All relevant classes as one component (for listing), with the gradient's fixed part."""
     center = e.value[:, : e.dimension].toarray().ravel()
     classes, symbols = _relevant(e)
     if not classes or any(e.classes[c].ball is not None for c in classes):
-        return None, _Frame(np.arange(e.dimension), None, e.dimension), center
+        return None, Frame(np.arange(e.dimension), None, e.dimension), center
     component, frame = _component(e, classes, symbols)
     return component, frame, center

@@ -11,16 +11,17 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.clarke._activity import Identities
-from steepest.clarke._assemble import Leaf, assemble
+from steepest.clarke._assemble import assemble
+from steepest.clarke._continuity import Visit, equalities_agree, pieces_agree
 from steepest.clarke._differential import ClarkeDifferential, Piece
-from steepest.clarke._expressions import Expressions, expressions
+from steepest.clarke._expressions import expressions
 from steepest.clarke._generic import gradient_without_ties
 from steepest.clarke._probe import Probe, jumps_near, slope_grows
 from steepest.clarke._sampling import sampled_hull
 from steepest.convex import ConvexSet, Empty, Everything, Hull, Zonotope
 from steepest.errors import NotLocallyLipschitzError
 from steepest.inputs import positive, whole_number
-from steepest.pieces import NeedsBranch, Program, Walked, trace, walk
+from steepest.pieces import NeedsBranch, Program, trace, walk
 
 MAX_WALKS = 512
 _SAMPLES = 200
@@ -116,7 +117,7 @@ class _Assembly:
     def __init__(self, program: Program, rng: np.random.Generator, tie_tol: float | None):
         self.program, self.rng, self.tie_tol = program, rng, tie_tol
         self.d = program.point.dimension
-        self.leaves: list[tuple[Walked, Expressions | None, Leaf]] = []
+        self.visits: list[Visit] = []
         self.lines: list[str] = []
         self.jump_lines: list[str] = []
         self.walks = 0
@@ -127,22 +128,44 @@ class _Assembly:
         except _TooManyWalks:
             return self.bracket("too many combinations of jumping choices")
         self.check_values()
-        singular = [w for w, _, leaf in self.leaves if w.singular_line and leaf.active is not False]
+        singular = [v.walked for v in self.leaves if v.walked.singular_line]
         if singular:
             line = singular[0].singular_line
-            if slope_grows(self.probe, singular[0].value, self.rng):
+            if slope_grows(self.probe, self.value, self.rng):
                 raise NotLocallyLipschitzError(
                     f"the slope of f grows without bound near x: {line} has no finite derivative "
                     "there, and difference quotients grow at every smaller radius; no Clarke "
                     "differential exists. Move x, or smooth that line."
                 )
             return self.bracket(f"{line} has no derivative of its own at x")
-        if self.jump_lines and jumps_near(self.probe, self.rng):
-            raise NotLocallyLipschitzError(
-                f"f jumps at points arbitrarily near x: the choice at {self.jump_lines[0]} takes "
-                "values that differ on its two sides; no Clarke differential exists."
-            )
+        self.check_continuity()
         return self.combined()
+
+    @property
+    def leaves(self) -> list[Visit]:
+        """The walks that are not proved to have no piece at x."""
+        return [v for v in self.visits if v.leaf.active is not False]
+
+    def check_continuity(self) -> None:
+        """Raise where f jumps near x; `continuous` tells whether it is proved that it does not."""
+        self.continuous = True
+        for visit in self.leaves:
+            tape = visit.walked.tape
+            agree = equalities_agree(self.program, tape, self.probe, self.rng)
+            if agree is False:
+                raise self.jump(tape.equalities[0][3])
+            self.continuous &= agree is True
+        if self.jump_lines:
+            agree = pieces_agree(self.program, self.visits, self.rng)
+            if agree is False or (agree is None and jumps_near(self.probe, self.rng)):
+                raise self.jump(self.jump_lines[0])
+            self.continuous &= agree is True
+
+    def jump(self, line: str) -> NotLocallyLipschitzError:
+        return NotLocallyLipschitzError(
+            f"f jumps at points arbitrarily near x: the choice at {line} takes values that differ "
+            "on its two sides; no Clarke differential exists."
+        )
 
     @property
     def probe(self) -> Probe:
@@ -169,20 +192,23 @@ class _Assembly:
                 f"f is {walked.value} at x: {walked.singular_line} is not defined there."
             )
         e = expressions(self.program, tape, self.rng)
-        self.jump_lines.extend(tape.switches[t].line for t in e.unproved_jumps)
+        self.jump_lines.extend(tape.switches[tape.exits[i].switch].line for i in e.unproved_exits)
         identities = Identities(self.program, tape, self.rng)
         leaf = assemble(e, tape.affine, identities)
-        if leaf.active is not False:
-            self.leaves.append((walked, e, leaf))
+        self.visits.append(Visit(forced, walked, e, leaf))
 
     def check_values(self) -> None:
         """Pieces that meet at x have one value there, the function's own."""
         value = float(np.asarray(self.program([*self.program.start])))
         self.value = value
         if not np.isfinite(value):
-            where = next((w.singular_line for w, _, _ in self.leaves if w.singular_line), "x")
+            where = next(
+                (v.walked.singular_line for v in self.leaves if v.walked.singular_line), "x"
+            )
             raise NotLocallyLipschitzError(f"f is {value} at x, from {where}.")
-        values = [w.value for w, _, leaf in self.leaves if leaf.active and not w.singular_line]
+        values = [
+            v.walked.value for v in self.leaves if v.leaf.active and not v.walked.singular_line
+        ]
         size = max([1e-300, abs(value), *[abs(v) for v in values]])
         tolerance = 1e-9 * size + (self.tie_tol or 0.0) + self.rounding(size)
         if any(abs(v - value) > tolerance for v in values):
@@ -198,20 +224,23 @@ class _Assembly:
         return 1e4 * eps * max(size, 1.0)
 
     def combined(self) -> ClarkeDifferential:
-        leaves = [leaf for _, _, leaf in self.leaves]
+        leaves = [v.leaf for v in self.leaves]
         if not leaves:
             return self.bracket("no piece could be proved to touch x")
         evidence = sorted({line for leaf in leaves for line in leaf.evidence})
-        exact = all(leaf.exact for leaf in leaves)
+        decided = all(leaf.exact for leaf in leaves)
+        exact = decided and self.continuous
         if len(leaves) == 1:
             inner, outer = leaves[0].inner, leaves[0].outer
         else:
             inner = _hull_of_union([leaf.inner for leaf in leaves], self.d)
             outer = _hull_of_union([leaf.outer for leaf in leaves], self.d)
-        if not exact:
+        if not decided:
             evidence.append("some pieces are open at first order")
-        if self.jump_lines:
-            evidence.append("continuity tested at random points near x")
+        if not self.continuous:
+            evidence.append("not proved to be continuous near x")
+        elif self.jump_lines:
+            evidence.append("pieces agree where they meet")
         return ClarkeDifferential(
             inner,
             inner if exact else outer,
@@ -227,9 +256,9 @@ class _Assembly:
 
     def stats(self) -> dict[str, int]:
         return {
-            "ties": max((len(w.tape.switches) for w, _, _ in self.leaves), default=0),
+            "ties": max((len(v.walked.tape.switches) for v in self.leaves), default=0),
             "walks": self.walks,
-            "programs": sum(leaf.programs for _, _, leaf in self.leaves),
+            "programs": sum(v.leaf.programs for v in self.leaves),
         }
 
     def bracket(self, reason: str) -> ClarkeDifferential:
@@ -249,7 +278,7 @@ class _Assembly:
     def pieces(self) -> tuple[Piece, ...]:
         from steepest.clarke._pieces import list_pieces
 
-        return list_pieces(self.program, [(w, e) for w, e, _ in self.leaves], self.rng)
+        return list_pieces(self.program, [(v.walked, v.rows) for v in self.leaves], self.rng)
 
 
 class _TooManyWalks(Exception):  # noqa: N818 (never leaves this module)

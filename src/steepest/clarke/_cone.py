@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 _OPEN = 1e-9  # relative to the rows' lengths: this much room is no rounding
-_SHUT = 1e-11
+_SHUT = 1e-13
 
 
 @dataclass

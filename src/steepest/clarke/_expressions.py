@@ -28,7 +28,7 @@ from steepest.pieces import Program, Tape
 _RADII = (0.3, 0.5, 0.1, 0.2, 0.05)  # of the random points of identity tests
 _CHUNK = 256
 _DENSE = 4_000_000  # entries of a Jacobian that is computed at once
-_CLOSE = 1e-9
+_CLOSE = 1e-12
 _ROUNDING = 2e-14
 
 
@@ -86,7 +86,8 @@ class Expressions:
     value: Sparse
     symbols: list[Symbol]
     classes: list[Class]
-    unproved_jumps: list[int] = field(default_factory=list)
+    # Exits of jumps that no identity shows to be continuous.
+    unproved_exits: list[int] = field(default_factory=list)
 
 
 def expressions(program: Program, tape: Tape, rng: np.random.Generator) -> Expressions:
@@ -395,7 +396,7 @@ class _Builder:
                 triples.append((e.index, rho[number], -alpha if flipped else alpha))
                 continue
             if alpha is None and e.sign is None:
-                unproved.append(switch.index)
+                unproved.append(e.index)
             for k in reversed(range(m)) if flipped else range(m):
                 candidates.add([(1.0, rows[k])])  # minus the exit, where it is a minimum
             exits.add([])

@@ -7,7 +7,7 @@ proved.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from steepest.pieces import Program, Tape
+
+if TYPE_CHECKING:
+    from steepest.clarke._activity import Identities
 
 MAX_HESSIAN = 300
 _TRIES = 6
@@ -43,7 +46,10 @@ def second_order_witness(
         if d is None:
             return None
         flat = np.abs(unit @ d) <= 1e-9
-        bends = _curvatures(outcomes, keys, program, tape, d)
+        sigma = _pattern_along(outcomes, program, tape, d, np.zeros_like(d))
+        if sigma is None:
+            continue
+        bends = _curvatures(sigma, keys, program, tape, d)
         if not np.all(np.isfinite(bends)):
             continue
         rows = J[flat]
@@ -59,7 +65,10 @@ def second_order_witness(
         )
         if answer.status == 0 and answer.x[-1] > _ROOM:
             e = answer.x[:-1]
-            if np.min(rows @ e + half / size, initial=np.inf) > 0.5 * _ROOM:
+            if np.min(rows @ e + half / size, initial=np.inf) <= 0.5 * _ROOM:
+                continue
+            along = _pattern_along(outcomes, program, tape, d, e * size)
+            if along is not None and np.array_equal(along, sigma):
                 return d
     return None
 
@@ -86,17 +95,57 @@ def _in_face(unit: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     return d / size
 
 
+def _pattern_along(
+    outcomes: dict[int, int],
+    program: Program,
+    tape: Tape,
+    d: np.ndarray,
+    e: np.ndarray,
+) -> np.ndarray | None:
+    """The pattern near x on the curve x + t d + t² e, with the outcomes that are told.
+
+    A switch that is not told does there what its own margins say, and the curvature of the others
+    depends on it: of x + |u||v| on the signs of u and v. None where that changes as t falls.
+    """
+    sigma = np.array([s.forced or 0 for s in tape.switches], dtype=int)
+    for t, outcome in outcomes.items():
+        sigma[t] = outcome
+    free = [s for s in tape.switches if s.forced is None and s.index not in outcomes and not s.ball]
+    if not free:
+        return sigma
+    starts = np.cumsum([0, *[len(s.outcomes) for s in tape.switches]])
+    found = None
+    for t in (1e-2, 1e-3, 1e-4):
+        leaves = [
+            jnp.asarray(x + t * a + t * t * b)
+            for x, a, b in zip(program.start, _leaves(program, d), _leaves(program, e), strict=True)
+        ]
+        here = sigma if found is None else found
+        for _ in range(len(free) + 1):  # a switch may feed another: each pass settles one more
+            keys = np.asarray(tape.frozen(leaves, here)[1])
+            following = here.copy()
+            for s in free:
+                mine = keys[starts[s.index] : starts[s.index + 1]]
+                following[s.index] = int(np.argmax(mine))
+            if np.array_equal(following, here):
+                break
+            here = following
+        if found is not None and not np.array_equal(here, found):
+            return None
+        found = here
+    return found
+
+
 def never_positive(
     outcomes: dict[int, int],
     terms: list[tuple[float, int, int]],
-    program: Program,
-    tape: Tape,
-    rng: np.random.Generator,
+    identities: Identities,
 ) -> bool:
     """Whether Σ λ (κ_i − κ_j) is a quadratic form, identically, and nowhere positive.
 
     −v² is the sum of the margins u and −(u + v²): they cannot both be positive.
     """
+    program, tape, rng = identities.program, identities.tape, identities.rng
     d = program.point.dimension
     if d > MAX_HESSIAN:
         return False
@@ -104,20 +153,19 @@ def never_positive(
     first, second = (np.array([t[k] for t in terms]) for k in (1, 2))
     center = np.concatenate([leaf.reshape(-1) for leaf in program.start])
 
-    def combination(flat: jax.Array, sigma: np.ndarray) -> jax.Array:
-        values = tape.frozen(_leaves(program, flat), sigma)[1]
+    def combination(flat: jax.Array, sigma: np.ndarray, moved: np.ndarray) -> jax.Array:
+        values = tape.frozen(_leaves(program, flat), sigma, moved)[1]
         return weights @ (values[first] - values[second])
 
-    # All outcomes that are not told are drawn at random, each time anew: it must hold for them all.
     hessian = None
     for radius in (0.5, 0.2, 0.7):
-        sigma = _filled(outcomes, tape, rng)
-        H = np.asarray(jax.hessian(combination)(jnp.asarray(center), sigma))
+        (sigma,), (moved,) = identities.patterns([outcomes])
+        H = np.asarray(jax.hessian(combination)(jnp.asarray(center), sigma, moved))
         if not np.all(np.isfinite(H)) or (hessian is not None and not np.allclose(H, hessian)):
             return False
         hessian = H
         step = radius * (1 + np.abs(center)) * rng.standard_normal(d)
-        value = float(combination(jnp.asarray(center + step), sigma))
+        value = float(combination(jnp.asarray(center + step), sigma, moved))
         form = 0.5 * step @ H @ step
         size = 0.5 * np.abs(step) @ np.abs(H) @ np.abs(step)
         if not abs(value - form) <= 1e-9 * size:
@@ -125,16 +173,6 @@ def never_positive(
     assert hessian is not None
     spectrum = np.linalg.eigvalsh(hessian)
     return bool(spectrum[-1] <= 1e-12 * np.abs(spectrum).max())
-
-
-def _filled(outcomes: dict[int, int], tape: Tape, rng: np.random.Generator) -> np.ndarray:
-    sigma = rng.integers(0, [len(s.outcomes) for s in tape.switches])
-    for s in tape.switches:
-        if s.forced is not None:
-            sigma[s.index] = s.forced
-    for t, outcome in outcomes.items():
-        sigma[t] = outcome
-    return sigma
 
 
 def _leaves(program: Program, flat: Any) -> list[Any]:
@@ -146,16 +184,13 @@ def _leaves(program: Program, flat: Any) -> list[Any]:
 
 
 def _curvatures(
-    outcomes: dict[int, int],
+    sigma: np.ndarray,
     keys: list[tuple[int, int, float]],
     program: Program,
     tape: Tape,
     d: np.ndarray,
 ) -> np.ndarray:
     """Second derivatives along d of the margins of the frozen program."""
-    sigma = np.array([s.forced or 0 for s in tape.switches], dtype=int)
-    for t, outcome in outcomes.items():
-        sigma[t] = outcome
     leaves = _leaves(program, d)
 
     def margins(t: jax.Array) -> jax.Array:

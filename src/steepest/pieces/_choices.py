@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
+from steepest.pieces._host import namespace
 
 Params = dict[str, Any]
 
@@ -49,7 +49,10 @@ class Choice:
 
 
 def _pick(keys: Any, pattern: Any) -> Any:
-    return jnp.take_along_axis(keys, jnp.asarray(pattern)[None], axis=0)[0]
+    xp = namespace(keys, pattern)
+    if len(keys) == 2:  # a select compiles faster than a gather
+        return xp.where(pattern == 0, keys[0], keys[1])
+    return xp.take_along_axis(keys, xp.asarray(pattern)[None], axis=0)[0]
 
 
 def _largest(keys: Keys, sign: float = 1.0) -> Choice:
@@ -63,17 +66,21 @@ def _largest(keys: Keys, sign: float = 1.0) -> Choice:
 
 
 def _pair(sign: float) -> Keys:
-    return lambda v, params, data: sign * jnp.stack(jnp.broadcast_arrays(v[0], v[1]))
+    def keys(v: list[Any], params: Params, data: Any) -> Any:
+        xp = namespace(*v)
+        return sign * xp.stack(xp.broadcast_arrays(v[0], v[1]))
+
+    return keys
 
 
 def _with_negative(v: list[Any], params: Params, data: Any) -> Any:
-    return jnp.stack([v[0], -v[0]])
+    return namespace(*v).stack([v[0], -v[0]])
 
 
 def _along_axes(sign: float) -> Keys:
     def keys(v: list[Any], params: Params, data: Any) -> Any:
         axes = tuple(params["axes"])
-        moved = jnp.moveaxis(v[0], axes, range(len(axes)))
+        moved = namespace(*v).moveaxis(v[0], axes, range(len(axes)))
         return sign * moved.reshape(-1, *moved.shape[len(axes) :])
 
     return keys
@@ -82,12 +89,14 @@ def _along_axes(sign: float) -> Keys:
 def _comparison(winner: int, at_equality: int) -> Choice:
     """True where the first operand is larger (winner 0) or the second (winner 1)."""
     return Choice(
-        _pair(1.0), lambda v, params, data, p: jnp.asarray(p) == winner, at_equality=at_equality
+        _pair(1.0),
+        lambda v, params, data, p: namespace(p).asarray(p) == winner,
+        at_equality=at_equality,
     )
 
 
 def _index(v: list[Any], params: Params, data: Any, p: Any) -> Any:
-    return jnp.asarray(p).astype(params["index_dtype"])
+    return namespace(p).asarray(p).astype(params["index_dtype"])
 
 
 def _step(
@@ -100,14 +109,22 @@ def _step(
         return t, above(t), below(t)
 
     return Choice(
-        lambda v, params, data: jnp.stack([v[0], jnp.broadcast_to(data[0], jnp.shape(v[0]))]),
-        lambda v, params, data, p: jnp.where(jnp.asarray(p) == 0, data[1], data[2]),
+        lambda v, params, data: namespace(*v).stack(namespace(*v).broadcast_arrays(v[0], data[0])),
+        lambda v, params, data, p: _where(p, data[1], data[2]),
         freeze=freeze,
     )
 
 
 def _half(x: Any) -> Any:
-    return jnp.floor(x) + 0.5
+    return namespace(x).floor(x) + 0.5
+
+
+def _where(pattern: Any, first: Any, second: Any) -> Any:
+    return namespace(pattern, first, second).where(pattern == 0, first, second)
+
+
+def _nearest(x: Any) -> Any:
+    return namespace(x).round(x)
 
 
 CHOICES: dict[str, Choice] = {
@@ -122,17 +139,19 @@ CHOICES: dict[str, Choice] = {
     "ge": _comparison(0, at_equality=0),
     "lt": _comparison(1, at_equality=0),
     "le": _comparison(1, at_equality=1),
+    # The total order differs from the usual one for NaN and the two zeros alone.
+    "lt_to": _comparison(1, at_equality=0),
+    "le_to": _comparison(1, at_equality=1),
     "argmax": Choice(_along_axes(1.0), _index),
     "argmin": Choice(_along_axes(-1.0), _index),
-    "sign": Choice(_with_negative, lambda v, params, data, p: jnp.where(p == 0, 1.0, -1.0)),
+    "sign": Choice(_with_negative, lambda v, params, data, p: _where(p, 1.0, -1.0)),
     # Steps.
-    "floor": _step(jnp.round, lambda t: t, lambda t: t - 1),
-    "ceil": _step(jnp.round, lambda t: t + 1, lambda t: t),
+    "floor": _step(_nearest, lambda t: t, lambda t: t - 1),
+    "ceil": _step(_nearest, lambda t: t + 1, lambda t: t),
     "round": _step(_half, lambda t: t + 0.5, lambda t: t - 0.5),
-    "trunc": _step(
-        jnp.round, lambda t: jnp.where(t < 0, t + 1, t), lambda t: jnp.where(t > 0, t - 1, t)
-    ),
+    "trunc": _step(_nearest, lambda t: t + (t < 0), lambda t: t - (t > 0)),
 }
+COMPARISONS = frozenset({"gt", "ge", "lt", "le", "lt_to", "le_to"})
 # A step's two sides are equal in value where trunc passes zero, so this is not a tie of it.
 NO_TIE_AT_ZERO = frozenset({"trunc"})
 # Equal only on a set of measure zero, unless identically.

@@ -15,6 +15,8 @@ from jax import lax
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._choices import CHOICES
+from steepest.pieces._host import namespace
+from steepest.pieces._linear_algebra import lu
 from steepest.pieces._number import Number, constant
 
 
@@ -39,14 +41,14 @@ def _cumulative(name: str) -> Any:
         rows: dict[int, Number] = {}
         for before, i in zip([None, *order], order, strict=False):
             (item,) = walk.structural(
-                "slice", [x], line, lambda v, i=i: [lax.index_in_dim(v[0], i, axis)]
+                "slice", [x], line, lambda v, i=i: [v[0][(*[slice(None)] * axis, slice(i, i + 1))]]
             )
             rows[i] = item if before is None else walk.primitive(name, [rows[before], item], line)
         return walk.structural(
             "concatenate",
             [rows[i] for i in range(length)],
             line,
-            lambda v: [jnp.concatenate(v, axis)],
+            lambda v: [namespace(*v).concatenate(v, axis)],
         )
 
     return rule
@@ -130,7 +132,7 @@ def _sort_alone(walk: Any, axis: int, x: Number, line: str) -> list[Number]:
 
 
 def _reordered(walk: Any, x: Number, order: np.ndarray, axis: int, line: str) -> Number:
-    take = lambda v: [jnp.take_along_axis(v[0], order, axis)]
+    take = lambda v: [namespace(*v).take_along_axis(v[0], order, axis)]
     return walk.structural("gather", [x], line, take)[0]
 
 
@@ -161,7 +163,7 @@ def _forced_order(
         "transpose",
         [x],
         line,
-        lambda v: [jnp.moveaxis(v[0], axis, -1).reshape(-1, order.shape[axis])],
+        lambda v: [namespace(*v).moveaxis(v[0], axis, -1).reshape(-1, order.shape[axis])],
     )[0]
     for row, ties in enumerate(close):
         for start, stop in _groups(ties):
@@ -206,10 +208,10 @@ def _network(walk: Any, x: Number, near: np.ndarray, axis: int, line: str) -> Nu
     longest = max((stop - start for groups in runs for start, stop in groups), default=1)
     if longest == 1:
         return x
-    shape = jnp.shape(x.value)
+    shape = np.shape(x.value)
     length = shape[axis]
     lines = walk.structural(
-        "reshape", [x], line, lambda v: [jnp.moveaxis(v[0], axis, -1).reshape(-1, length)]
+        "reshape", [x], line, lambda v: [namespace(*v).moveaxis(v[0], axis, -1).reshape(-1, length)]
     )[0]
     for layer in range(longest):
         pairs = [
@@ -231,34 +233,85 @@ def _network(walk: Any, x: Number, near: np.ndarray, axis: int, line: str) -> Nu
             "dynamic_update_slice",
             [lines, low, high],
             line,
-            lambda v, r=rows, c=left: [v[0].at[r, c].set(v[1]).at[r, c + 1].set(v[2])],
+            lambda v, r=rows, c=left: [_put(_put(v[0], (r, c), v[1]), (r, c + 1), v[2])],
         )[0]
     back = tuple(np.moveaxis(np.zeros(shape, bool), axis, -1).shape)
     return walk.structural(
-        "reshape", [lines], line, lambda v: [jnp.moveaxis(v[0].reshape(back), -1, axis)]
+        "reshape", [lines], line, lambda v: [namespace(*v).moveaxis(v[0].reshape(back), -1, axis)]
     )[0]
+
+
+def _put(array: Any, index: Any, values: Any) -> Any:
+    if namespace(array, values) is jnp:
+        return jnp.asarray(array).at[index].set(values)
+    out = array.copy()
+    out[index] = values
+    return out
 
 
 def _top_k(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
     (x,) = inputs
-    axis, k = params.get("axis", -1) % jnp.ndim(x.value), params["k"]
-    length = jnp.shape(x.value)[axis]
-    places = constant(
-        jnp.broadcast_to(
-            jnp.arange(length).reshape([-1 if a == axis else 1 for a in range(jnp.ndim(x.value))]),
-            jnp.shape(x.value),
-        )
-    )
-    top = lambda v: [lax.slice_in_dim(jnp.flip(v[0], axis), 0, k, axis=axis)]
+    axis, k = params.get("axis", -1) % np.ndim(x.value), params["k"]
+    length = np.shape(x.value)[axis]
+    along = np.arange(length).reshape([-1 if a == axis else 1 for a in range(np.ndim(x.value))])
+    places = constant(np.broadcast_to(along, np.shape(x.value)))
+    top = lambda v: [namespace(*v).flip(v[0], axis)[(*[slice(None)] * axis, slice(0, k))]]
     sort = {"dimension": axis, "num_keys": 1, "wanted": [True, True]}
     (values,) = _sort_alone(walk, axis, x, line)
     outs = walk.structural("slice", [values], line, top)
     if params["wanted"][1]:
         _, indices = _sort(walk, sort, [x, places], line)
-        outs += walk.structural("slice", [indices], line, lambda v: [top(v)[0].astype(jnp.int32)])
+        outs += walk.structural("slice", [indices], line, lambda v: [top(v)[0].astype(np.int32)])
     else:
-        outs.append(constant(jnp.zeros(jnp.shape(outs[0].value), jnp.int32)))
+        outs.append(constant(np.zeros(np.shape(outs[0].value), np.int32)))
     return outs
+
+
+def _scatter_extremum(name: str, sign: float) -> Any:
+    """Each place of the operand competes with the updates that hit it, a padded table of them."""
+
+    def rule(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
+        operand, indices, updates = inputs
+        if indices.labels is not None:
+            walk.branch_on(indices)
+        count, shape = int(np.size(operand.value)), np.shape(operand.value)
+        targets = _targets(shape, np.asarray(indices.value), np.shape(updates.value), params)
+        hits: list[list[int]] = [[i] for i in range(count)]
+        for place, target in enumerate(targets.reshape(-1)):
+            if target >= 0:
+                hits[target].append(count + place)
+        width = max(map(len, hits), default=1)
+        nobody = count + targets.size
+        table = np.array([h + [nobody] * (width - len(h)) for h in hits]).T.reshape(width, *shape)
+
+        def candidates(v: list[Any]) -> list[Any]:
+            parts = [v[0].reshape(-1), v[1].reshape(-1), np.full(1, -sign * np.inf)]
+            return [namespace(*v).concatenate(parts)[table]]
+
+        found = walk.structural("gather", [operand, updates], line, candidates)
+        return [walk.choose(name, CHOICES[name], {"axes": (0,)}, found, line)]
+
+    return rule
+
+
+def _targets(
+    shape: tuple[int, ...], indices: Any, updates: tuple[int, ...], params: dict[str, Any]
+) -> np.ndarray:
+    """The flat place of the operand that each update goes to, −1 where it is dropped."""
+    to = params["dimension_numbers"]
+    fixed = {*to.inserted_window_dims, *to.operand_batching_dims}
+    window = iter(updates[d] for d in to.update_window_dims)
+    sizes = [1 if d in fixed else next(window) for d in range(len(shape))]
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=to.update_window_dims,
+        collapsed_slice_dims=to.inserted_window_dims,
+        start_index_map=to.scatter_dims_to_operand_dims,
+        operand_batching_dims=to.operand_batching_dims,
+        start_indices_batching_dims=to.scatter_indices_batching_dims,
+    )
+    places = jnp.arange(np.prod(shape, dtype=int)).reshape(shape)
+    mode = params["mode"]
+    return np.asarray(lax.gather(places, indices, numbers, sizes, mode=mode, fill_value=-1))
 
 
 COMPOSED: dict[str, Any] = {
@@ -270,4 +323,7 @@ COMPOSED: dict[str, Any] = {
     "reduce_window_min": _window("reduce_min", -1.0),
     "sort": _sort,
     "top_k": _top_k,
+    "scatter-max": _scatter_extremum("reduce_max", 1.0),
+    "scatter-min": _scatter_extremum("reduce_min", -1.0),
+    "lu": lu,
 }

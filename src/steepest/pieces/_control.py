@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
+import numpy as np
 
 from steepest.errors import UnsupportedPrimitiveError
+from steepest.pieces._host import namespace
 from steepest.pieces._number import Number, constant
 from steepest.pieces._source import user_line
 
@@ -36,11 +37,13 @@ def _scan(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
     if p["reverse"]:
         rows.reverse()
     stacked = [
-        walk.structural("concatenate", list(column), line, lambda values: [jnp.stack(values)])[0]
+        walk.structural(
+            "concatenate", list(column), line, lambda values: [namespace(*values).stack(values)]
+        )[0]
         for column in zip(*rows, strict=True)
     ]
     if not rows:
-        stacked = [constant(jnp.zeros(v.aval.shape)) for v in eqn.outvars[n_carry:]]
+        stacked = [constant(np.zeros(v.aval.shape)) for v in eqn.outvars[n_carry:]]
     return [*carry, *stacked]
 
 
@@ -71,4 +74,12 @@ def _cond(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
     return walk.jaxpr(branches[chosen], operands)
 
 
-CONTROL = {"scan": _scan, "while": _while, "cond": _cond}
+def _linear_solve(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
+    """The program that solves; those beside it serve derivatives only."""
+    lengths = eqn.params["const_lengths"]
+    first = lengths.matvec + lengths.vecmat
+    consts = inputs[first : first + lengths.solve]
+    return walk.jaxpr(eqn.params["jaxprs"].solve, [*consts, *inputs[sum(lengths) :]])
+
+
+CONTROL = {"scan": _scan, "while": _while, "cond": _cond, "custom_linear_solve": _linear_solve}

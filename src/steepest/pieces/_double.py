@@ -25,6 +25,7 @@ _CALLS = {
     "custom_vjp_call": "call_jaxpr",
     "custom_vjp_call_jaxpr": "fun_jaxpr",
     "custom_lin": "jaxpr",
+    "custom_vmap_call": "call",
 }
 # Their result depends on the width of the number itself, not only on its value.
 _WIDTH_BOUND = {"bitcast_convert_type", "nextafter", "reduce_precision"}
@@ -32,7 +33,11 @@ _WIDTH_BOUND = {"bitcast_convert_type", "nextafter", "reduce_precision"}
 # at a tie of max, that makes max(x, 0) + log1p(exp(−|x|)), softplus as JAX writes it, differentiate
 # right at 0 although its custom rule is read through.
 _SYMMETRIC = {"abs": lambda x: x * jnp.sign(x)}
-_IDENTITIES = {"stop_gradient", "optimization_barrier"}
+# They tell where an array lives, or that a derivative stops: not what the function is.
+IDENTITIES = frozenset(
+    {"stop_gradient", "optimization_barrier", "copy", "copy_p", "device_put", "name"}
+    | {"sharding_constraint", "layout_constraint", "pvary", "reshard"}
+)
 
 
 def called_jaxpr(eqn: jex_core.JaxprEqn) -> jex_core.ClosedJaxpr | None:
@@ -112,7 +117,7 @@ def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     inner = called_jaxpr(eqn)
     if inner is not None:
         return run_in_double(inner, values)
-    if name in _IDENTITIES:
+    if name in IDENTITIES:
         return values
     if name in _CONTROL:
         return _CONTROL[name](eqn, values)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from steepest.pieces import _smooth as smooth
+from steepest.pieces._host import is_host, to_host
 
 
 @dataclass
@@ -50,15 +50,13 @@ class Number:
 
 def constant(value: Any, dtype: Any = None) -> Number:
     """A number that does not depend on x."""
-    array = value
-    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.extended):
-        array = jnp.asarray(value)
-        if smooth.is_float(array):
-            array = array.astype(jnp.float64)
-        size = jnp.abs(array) if smooth.is_float(array) else jnp.zeros(array.shape)
-    else:
-        size = jnp.zeros(jnp.shape(value))
-    return Number([array], None, size, dtype_eps(dtype))
+    array = to_host(value)
+    if not is_host(array):
+        return Number([array], None, np.zeros(np.shape(array)), dtype_eps(dtype))
+    if smooth.is_float(array):
+        array = array.astype(np.float64)
+        return Number([array], None, np.abs(array), dtype_eps(dtype))
+    return Number([array], None, np.zeros(array.shape), dtype_eps(dtype))
 
 
 def dtype_eps(dtype: Any) -> float:

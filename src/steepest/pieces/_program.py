@@ -20,7 +20,9 @@ from jaxtyping import PyTree
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.inputs import Point, as_point, check_scalar
+from steepest.pieces._concrete import run
 from steepest.pieces._double import run_in_double
+from steepest.pieces._host import is_host
 from steepest.pieces._source import user_line
 
 
@@ -42,7 +44,13 @@ class Program:
         return [np.asarray(leaf, dtype=np.float64) for leaf in self.point.leaves]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        """The function's value in float64; call it inside `jax.enable_x64(True)`."""
+        """The function's value in float64; call it inside `jax.enable_x64(True)`.
+
+        NumPy's arrays are computed with on the host, without compiling.
+        """
+        if all(is_host(leaf) for leaf in leaves):
+            (value,) = run(self.closed, [np.asarray(leaf, np.float64) for leaf in leaves])
+            return value
         (value,) = run_in_double(self.closed, list(leaves))
         return value
 

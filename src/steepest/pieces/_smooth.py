@@ -16,6 +16,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.pieces._host import namespace
+
 # Each number of the output is a number of one of the inputs.
 STRUCTURAL = frozenset(
     [
@@ -58,7 +60,9 @@ MOVES = frozenset(
     ]
 )
 # Linear in all variable inputs together.
-LINEAR = STRUCTURAL | frozenset(["add", "sub", "neg", "add_any", "reduce_sum", "cumsum", "pad"])
+LINEAR = STRUCTURAL | frozenset(
+    ["add", "sub", "neg", "add_any", "reduce_sum", "reduce_window_sum", "cumsum", "pad"]
+)
 # Linear in each input while the others are held.
 BILINEAR = frozenset(["mul", "dot_general", "conv_general_dilated"])
 ELEMENTWISE = frozenset(
@@ -99,6 +103,10 @@ ELEMENTWISE = frozenset(
         "lgamma",
         "digamma",
         "atan2",
+        "polygamma",
+        "igamma",
+        "igammac",
+        "regularized_incomplete_beta",
         "and",
         "or",
         "not",
@@ -114,7 +122,8 @@ ELEMENTWISE = frozenset(
     ]
 )
 ELEMENTWISE_CHOICES = frozenset(
-    ["max", "min", "abs", "sign", "gt", "ge", "lt", "le", "eq", "ne", "floor", "ceil", "round"]
+    {"max", "min", "abs", "sign", "floor", "ceil", "round"}
+    | {"gt", "ge", "lt", "le", "lt_to", "le_to", "eq", "ne"}
 )
 # Smooth on their domain, neither structural nor elementwise nor linear.
 GENERAL = frozenset(
@@ -138,45 +147,15 @@ GENERAL = frozenset(
     ]
 )
 SMOOTH = LINEAR | BILINEAR | ELEMENTWISE | GENERAL
-# On integers and booleans nothing is differentiable, hence nothing can be a kink.
-DISCRETE = frozenset(
-    [
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "max",
-        "min",
-        "abs",
-        "sign",
-        "clamp",
-        "rem",
-        "floor",
-        "ceil",
-        "round",
-        "reduce_max",
-        "reduce_min",
-        "argmax",
-        "argmin",
-        "sort",
-        "top_k",
-        "cummax",
-        "cummin",
-        "population_count",
-        "shift_left",
-        "shift_right_logical",
-        "shift_right_arithmetic",
-        "clz",
-    ]
-)
+# Special functions whose first arguments are parameters: smooth in the last one only, as far as
+# JAX has derivatives.
+PARAMETERS = {"polygamma": 1, "igamma": 1, "igammac": 1, "regularized_incomplete_beta": 2}
 
 Singular = Callable[[list[Any], list[Any], dict[str, Any]], Any]
 
 
 def _at_zero(place: int) -> Singular:
-    return lambda v, tol, params: jnp.abs(v[place]) <= tol[place]
+    return lambda v, tol, params: abs(v[place]) <= tol[place]
 
 
 def _not_above(edge: float, place: int = 0) -> Singular:
@@ -184,16 +163,20 @@ def _not_above(edge: float, place: int = 0) -> Singular:
 
 
 def _not_inside_unit(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
-    return jnp.abs(v[0]) >= 1 - tol[0]
+    return abs(v[0]) >= 1 - tol[0]
+
+
+def _not_inside_interval(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
+    return (v[2] <= tol[2]) | (v[2] >= 1 - tol[2])
 
 
 def _at_pole(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
-    return (v[0] <= tol[0]) & (jnp.abs(v[0] - jnp.round(v[0])) <= tol[0])
+    return (v[0] <= tol[0]) & (abs(v[0] - namespace(*v).round(v[0])) <= tol[0])
 
 
 def _power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
     base, exponent = v
-    whole = (exponent == jnp.round(exponent)) & (exponent >= 0)
+    whole = (exponent == namespace(*v).round(exponent)) & (exponent >= 0)
     return (base <= tol[0]) & ~whole
 
 
@@ -204,17 +187,17 @@ def varying_power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
 
 def _integer_power(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
     if params["y"] >= 0:
-        return jnp.zeros(jnp.shape(v[0]), bool)
-    return jnp.abs(v[0]) <= tol[0]
+        return np.zeros(np.shape(v[0]), bool)
+    return abs(v[0]) <= tol[0]
 
 
 def _branch_cut(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
     y, x = v
-    return (jnp.abs(y) <= tol[0]) & (x <= tol[1])
+    return (abs(y) <= tol[0]) & (x <= tol[1])
 
 
 def _tangent(v: list[Any], tol: list[Any], params: dict[str, Any]) -> Any:
-    return jnp.abs(jnp.cos(v[0])) <= 1e-12
+    return abs(namespace(*v).cos(v[0])) <= 1e-12
 
 
 # Where the function or its slope is not defined: (values, tolerances, params) → bool array.
@@ -236,7 +219,14 @@ SINGULAR: dict[str, Singular] = {
     "digamma": _at_pole,
     "atan2": _branch_cut,
     "tan": _tangent,
+    "polygamma": _not_above(0.0, 1),
+    "igamma": _not_above(0.0, 1),
+    "igammac": _not_above(0.0, 1),
+    "regularized_incomplete_beta": _not_inside_interval,
 }
+
+# An argument inside the domain, where 0.5 is not.
+HARMLESS = {"acosh": 1.5}
 
 _ZERO_KEEPING = frozenset(
     ["tanh", "sin", "tan", "erf", "sinh", "asinh", "atan", "expm1", "log1p", "asin", "atanh"]
@@ -256,10 +246,11 @@ def size(
     Not an error bound carried through the program (which overestimates by many orders): only the
     last sum counts, followed through what scales it or moves it about.
     """
-    plain = [jnp.abs(o) if is_float(o) else jnp.zeros(jnp.shape(o)) for o in outs]
+    xp = namespace(*values, *sizes, *outs)
+    plain = [abs(o) if is_float(o) else xp.zeros(np.shape(o)) for o in outs]
     if not any(is_float(o) for o in outs):
         return plain
-    v = [jnp.abs(x) if is_float(x) else x for x in values]
+    v = [abs(x) if is_float(x) else x for x in values]
     if name in ("add", "sub", "add_any"):
         return [v[0] + v[1]]
     if name in _SUMS:
@@ -269,22 +260,25 @@ def size(
             return plain
         return apply([s if is_float(x) else x for x, s in zip(values, sizes, strict=True)])
     if name == "mul":
-        return [jnp.maximum(v[0] * sizes[1], v[1] * sizes[0])]
+        return [xp.maximum(v[0] * sizes[1], v[1] * sizes[0])]
     if name == "div":
-        return [jnp.maximum(plain[0], sizes[0] / jnp.where(v[1] == 0, 1.0, v[1]))]
+        return [xp.maximum(plain[0], sizes[0] / xp.where(v[1] == 0, 1.0, v[1]))]
     if name == "neg":
         return [sizes[0]]
     if name == "integer_pow" and params["y"] > 0:
-        return [jnp.maximum(plain[0], v[0] ** (params["y"] - 1) * sizes[0])]
+        return [xp.maximum(plain[0], v[0] ** (params["y"] - 1) * sizes[0])]
     if name in _ZERO_KEEPING:
-        return [jnp.maximum(plain[0], jnp.minimum(sizes[0], 1.0))]
+        return [xp.maximum(plain[0], xp.minimum(sizes[0], 1.0))]
     if name == "log":
-        return [jnp.maximum(plain[0], sizes[0] / jnp.where(v[0] == 0, 1.0, v[0]))]
+        return [xp.maximum(plain[0], sizes[0] / xp.where(v[0] == 0, 1.0, v[0]))]
     return plain
 
 
-_SUMS = frozenset(["reduce_sum", "cumsum", "dot_general", "conv_general_dilated"])
+_SUMS = BILINEAR - {"mul"} | {"reduce_sum", "reduce_window_sum", "cumsum"}
 
 
 def is_float(value: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(value), np.floating))
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        dtype = jnp.result_type(value)
+    return dtype == np.float64 or bool(jnp.issubdtype(dtype, np.floating))

@@ -11,6 +11,7 @@ from jax.extend import core as jex_core
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, EQUALITIES
 from steepest.pieces._double import called_jaxpr, evaluate_equation
+from steepest.pieces._linear_algebra import REQUIREMENTS
 from steepest.pieces._number import dtype_eps
 from steepest.pieces._program import Program
 from steepest.pieces._uses import last_uses
@@ -101,7 +102,7 @@ def _equation(
     if any(v.varies and smooth.is_float(v.array) for v in inputs):
         if name in CHOICES or name in EQUALITIES:
             return _choice(eqn, inputs, ties, room, eps)
-        if name not in smooth.SMOOTH or name == "eigh":
+        if name not in smooth.SMOOTH or name in REQUIREMENTS or name in smooth.PARAMETERS:
             raise NotStraight(name)
         if name == "convert_element_type" and not jnp.issubdtype(params["new_dtype"], np.floating):
             raise NotStraight(name)
@@ -124,8 +125,8 @@ def _choice(eqn: Any, inputs: list[_Value], ties: list[Any], room: Any, eps: flo
     outs = evaluate_equation(eqn, values)
     if name in EQUALITIES:
         if values[0] is not values[1]:
-            near = jnp.abs(values[0] - values[1]) <= room(inputs[0].size + inputs[1].size)
-            ties.append(near)
+            gap = jnp.abs(values[0] - values[1])
+            ties.append((gap <= room(inputs[0].size + inputs[1].size)) & jnp.isfinite(gap))
         return [_Value(outs[0], 0.0, False, eps)]
     row = CHOICES[name]
     data = row.freeze([values[0]], params)
@@ -135,7 +136,7 @@ def _choice(eqn: Any, inputs: list[_Value], ties: list[Any], room: Any, eps: flo
     top = jnp.take_along_axis(keys, best, 0)
     size = jnp.take_along_axis(sizes, best, 0)
     # A candidate of −∞ is masked: it competes with nothing.
-    near = (top - keys <= room(sizes + size)) & jnp.isfinite(keys)
+    near = (top - keys <= room(sizes + size)) & jnp.isfinite(top - keys)
     ties.append(jnp.sum(near, axis=0) > 1)
     return [
         _Value(

@@ -109,6 +109,8 @@ class Tape:
     switches: list[Switch] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     value: Ref = 0.0
+    # Pairs that are equal at x, at these places, and not all around it.
+    equalities: list[tuple[Ref, Ref, Any, str]] = field(default_factory=list)
 
     @property
     def affine(self) -> bool:
@@ -161,6 +163,9 @@ class Tape:
         width = table.size // table.shape[0]
         owned = [self.switches[t] for t in node.owned]
         index = np.concatenate([np.array(s.outcomes) * width + s.place for s in owned])
+        everything = np.arange(table.size).reshape(-1, width)
+        if np.array_equal(index, everything.T.reshape(-1)):
+            return jnp.reshape(table, everything.shape).T.reshape(-1)
         return jnp.reshape(table, -1)[index]
 
     def _jump_worlds(self, node: Node) -> int:
@@ -194,20 +199,32 @@ class Tape:
                 for k in range(len(self.switches[e.switch].outcomes))
             ]
             candidates.append(jnp.concatenate(flat)[np.array(index)])
-        moved = jnp.asarray(base) + delta[np.array(exits)]
+        moved = jnp.asarray(base) + _taken(delta, np.array(exits))
+        if np.array_equal(places, np.arange(flat[0].size)):
+            return [jnp.reshape(moved, shape)] * len(flat)
         return [jnp.reshape(w.at[places].set(moved), shape) for w in flat]
 
     def computed(self, e: int) -> bool:
         """Whether the exit's candidates are outputs of `cut` of their own."""
         return self.exits[e].sign is None and not self.switches[self.exits[e].switch].ball
 
-    def frozen(self, leaves: Sequence[Any], pattern: Any) -> tuple[Any, Any]:
+    def frozen(self, leaves: Sequence[Any], pattern: Any, moved: Any = None) -> tuple[Any, Any]:
         """(value, keys of all switches) of the smooth program under `pattern`.
 
         `pattern` holds, for each switch, a position in its outcomes; norms are taken as they are.
+        `moved`: one number for each exit to put in its place, NaN to leave it as it is: what holds
+        for all such numbers holds whatever the switches of those exits do.
         """
+        value, keys, _ = self.frozen_exits(leaves, pattern, moved)
+        return value, keys
+
+    def frozen_exits(
+        self, leaves: Sequence[Any], pattern: Any, moved: Any = None
+    ) -> tuple[Any, Any, Any]:
+        """(value, keys, exits before they are moved) of the smooth program under `pattern`."""
         env: dict[int, Any] = dict(enumerate(leaves))
         keys: list[Any] = []
+        found: dict[int, Any] = {}
         for node in self.nodes:
             inputs = [env[r] if isinstance(r, int) else r for r in node.inputs]
             if node.row is None:
@@ -220,9 +237,18 @@ class Tape:
                     keys.append(self._owned_keys(node, inputs))
                 p = self._pattern(node, pattern)
                 outs = [node.row.output(inputs, node.params, node.data, p)]
+            outs = list(outs)
+            for place, exits in node.exits.items():
+                flat = jnp.reshape(outs[place], -1)
+                places = np.array([self.exits[e].place for e in exits])
+                found.update(zip(exits, flat[places], strict=True))
+                if moved is not None:
+                    put = jnp.asarray(moved)[np.array(exits)]
+                    flat = flat.at[places].set(jnp.where(jnp.isnan(put), flat[places], put))
+                    outs[place] = jnp.reshape(flat, jnp.shape(outs[place]))
             env.update(zip(node.outputs, outs, strict=True))
         value = env[self.value] if isinstance(self.value, int) else self.value
-        return value, _joined(keys)
+        return value, _joined(keys), [found[e.index] for e in self.exits]
 
     def _pattern(self, node: Node, sigma: Any) -> Any:
         flat = jnp.asarray(node.patterns[0]).reshape(-1)
@@ -259,6 +285,14 @@ def _components(env: dict[int, list[Any]], parts: list[tuple[Ref, np.ndarray, np
     return jnp.concatenate(
         [jnp.reshape(_worlds(env, ref)[0], -1)[places] * root for ref, places, root in parts]
     )
+
+
+def _taken(flat: Any, index: np.ndarray) -> Any:
+    """flat[index], as a slice where it is one: gathers and scatters are slow to compile."""
+    first = int(index[0])
+    if np.array_equal(index, np.arange(first, first + index.size)):
+        return flat[first : first + index.size]
+    return flat[index]
 
 
 def _joined(arrays: list[Any]) -> Any:
