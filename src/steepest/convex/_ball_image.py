@@ -18,7 +18,7 @@ from ._trust_region import least_squares_in_ball
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BallImage(ConvexSet):
-    """{center + A u : |u| ≤ 1}: what the norm |Aᵀx| has for a Clarke differential at Aᵀx = 0.
+    """{center + A u : ‖u‖ ≤ 1}: what the norm ‖Aᵀx‖ has for a Clarke differential at Aᵀx = 0.
 
     `A` has shape (d, m), dense or sparse. Rows and columns that are zero cost nothing: one group
     of a group lasso is a small problem in any dimension.
