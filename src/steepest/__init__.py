@@ -27,6 +27,10 @@ from steepest.errors import (
 from steepest.laws import balance as balance
 from steepest.lipschitz import local_lipschitz as local_lipschitz
 from steepest.losses import mean_loss as mean_loss
+from steepest.subgradient import (
+    directional_derivative as directional_derivative,
+    subgradient as subgradient,
+)
 from steepest.theorems.certificate import Certificate as Certificate
 from steepest.theorems.problem import Problem as Problem
 from steepest.theorems.registry import certify as certify

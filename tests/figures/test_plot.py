@@ -115,7 +115,7 @@ def test_wrong_axes_are_named():
 
 
 def test_an_unknown_object_is_told_what_can_be_drawn():
-    with pytest.raises(ArgumentError, match="draw a dict; it draws: Certificate, Curves"):
+    with pytest.raises(ArgumentError, match=r"draw a dict; it draws: .*Certificate, .*Curves"):
         plot({})
 
 

@@ -1,0 +1,430 @@
+"""The second reading: the program just beside the point, along a direction.
+
+Every number is a Taylor polynomial in t > 0, and a choice follows the leading coefficient of its
+margin. A winner found so wins on an open cone at the point. What does not rest on that is marked:
+
+- *unproved*: a choice that jumps stayed tied to the last coefficient, or a step is singular there;
+- *jumped*: the number may differ on the other side of a tied jump. The mark ends where a function
+  of one number is seen to agree on both sides, and where a comparison or an index picks among the
+  very numbers that it compared.
+
+For the second mark the reading is run on three sides at once, d, −d and 0, by `jax.vmap` with the
+axis named in `sides`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from steepest.pieces import _smooth as smooth
+from steepest.pieces._walk import TIE_FACTOR
+from steepest.subgradient import _taylor as taylor
+from steepest.subgradient._frozen import mended
+from steepest.subgradient._loop import Apply, Loop
+from steepest.subgradient._masks import spread
+from steepest.subgradient._plain import STAIRS, room, singular_rule, threshold
+from steepest.subgradient._sites import (
+    along_axes,
+    is_near,
+    one_hot,
+    order_along,
+    plain_winners,
+    winners_along,
+)
+from steepest.subgradient._sizes import size_of
+from steepest.subgradient._spans import coefficients
+from steepest.subgradient._taylor import ORDER
+from steepest.subgradient._value import Value, either, eps_of, is_float
+
+
+class Root:
+    """What other numbers are elementwise functions of; `turns`: where it passes from one side of
+    its value to the other as the direction is reversed."""
+
+    def __init__(self, value: Value):
+        self.value = value
+
+    @property
+    def turns(self) -> Any:
+        v = self.value
+        if v.nonnegative:
+            return jnp.ones(v.shape, bool)
+        if v.series is None or not v.is_float:
+            return jnp.zeros(v.shape, bool)
+        return jnp.abs(v.series[0]) > TIE_FACTOR * eps_of([v]) * v.spans[0]
+
+    @property
+    def usable(self) -> Any:
+        """Where a mark may end: it turns, and does not jump itself."""
+        jumped = self.value.jumped
+        return self.turns if jumped is None else self.turns & ~jumped
+
+
+class MovedRoot(Root):
+    """A root whose numbers were moved about."""
+
+    def __init__(self, root: Root, apply: Apply):
+        super().__init__(root.value)
+        self.root, self.apply = root, apply
+
+    @property
+    def usable(self) -> Any:
+        return self.apply([self.root.usable.astype(jnp.float32)])[0] > 0
+
+
+class Along(Loop):
+    """See the module. `lenient`: take the root of anything that grows like t² for a norm, since
+    only the values along the direction count. `order`: the number of Taylor coefficients."""
+
+    def __init__(
+        self, directions: list[Any], sides: str | None, lenient: bool = False, order: int = ORDER
+    ):
+        super().__init__()
+        self.directions, self.sides, self.lenient = directions, sides, lenient
+        self.degree = order
+        self.moved: dict[Any, tuple[Root, Root]] = {}
+
+    def variable(self, array: Any, place: int) -> Value:
+        d = self.directions[place][None]
+        return rooted(Value(array, True, jnp.abs(array), d, jnp.abs(d)))
+
+    def mark(self, kind: str, line: str, mask: Any) -> None:
+        self.found.flags.append((f"{kind}{line}", jnp.any(mask)))
+
+    # ---- smooth steps
+
+    def step(
+        self, name: str, params: dict[str, Any], inputs: list[Value], line: str, apply: Apply
+    ) -> list[Value]:
+        rule = singular_rule(name, inputs)
+        singular = norm = bad = None
+        used = inputs
+        if rule is not None:
+            eps = eps_of(inputs)
+            singular = rule([v.array for v in inputs], [room(v, eps) for v in inputs], params)
+            norm, length = self.norms(name, inputs[0], singular, eps)
+            bad = singular & ~norm
+            self.mark(SINGULAR, line, bad)
+            self.found.winners.append((singular, norm, length))
+            used = [mended(v, singular) for v in inputs]
+        arrays = [v.array for v in used]
+        outs = apply(arrays)
+        sizes = size_of(name, params, used, outs, apply)
+        rows = coefficients(name, params, used, outs, apply, self.degree)
+        values = [
+            Value(o, True, s, series, spans)
+            for o, s, (series, spans) in zip(outs, sizes, rows, strict=True)
+        ]
+        if name == "sqrt" and singular is not None:
+            (out,) = values
+            out.array = jnp.where(singular, jnp.zeros_like(out.array), out.array)
+            self.add_norm(out, inputs[0], norm)
+        self.spread_marks(name, params, inputs, values, apply, bad)
+        return values
+
+    def norms(self, name: str, s: Value, singular: Any, eps: float) -> tuple[Any, Any]:
+        """Where s = c_2 t² + …, c_2 > 0, stands under a root; and √c_2."""
+        nothing = jnp.zeros(jnp.shape(singular), bool)
+        length = jnp.ones_like(s.array)
+        if name != "sqrt" or not (s.squares or self.lenient):
+            return nothing, length
+        self.found.norms += s.squares
+        if s.series is None or s.series.shape[0] < 2:
+            return nothing, length
+        near = lambda k: jnp.abs(s.series[k]) <= TIE_FACTOR * eps * s.spans[k]
+        grows = (s.series[1] > 0) & ~near(1)
+        zero = jnp.abs(s.array) <= room(s, eps)
+        norm = singular & zero & near(0) & grows
+        return norm, jnp.where(norm, jnp.sqrt(jnp.where(norm, s.series[1], 1)), length)
+
+    def add_norm(self, out: Value, s: Value, norm: Any) -> None:
+        if s.series is None or s.series.shape[0] < 2 or not (s.squares or self.lenient):
+            return
+        safe = [jnp.where(norm, jnp.zeros_like(s.array), s.array)]
+        safe += [jnp.where(norm, c, jnp.ones_like(c)) for c in s.series]
+        safe[1] = jnp.zeros_like(s.array)
+        row = jnp.stack(taylor.root_at_zero(safe)[1:])
+        out.series = jnp.where(norm, row, out.series)
+        out.spans = jnp.where(norm, jnp.abs(row), out.spans)
+
+    def spread_marks(
+        self,
+        name: str,
+        params: dict[str, Any],
+        inputs: list[Value],
+        outs: list[Value],
+        apply: Apply,
+        bad: Any = None,
+    ) -> None:
+        """What of the outputs is unproved, may have jumped, and is a function of one number."""
+        forgiven = _picks_what_it_compared(name, inputs)
+        for mark in ("unproved", "jumped"):
+            masks = [getattr(v, mark) for v in inputs]
+            for i in forgiven:  # as far as the compared numbers are sound themselves
+                compared = masks[0] if i else None
+                masks[i] = (
+                    either_and(masks[i], lambda m=compared: jnp.any(m))
+                    if (compared is not None)
+                    else None
+                )
+            if mark == "unproved" and name == "select_n":
+                masks[0] = either_and(masks[0], lambda: ~_cases_agree(inputs[1:]))
+            if mark == "unproved" and name == "mul":
+                masks = [
+                    either_and(m, lambda other=other: ~_vanishes(other))
+                    for m, other in zip(masks, reversed(inputs), strict=True)
+                ]
+            found = spread(name, params, inputs, masks, [o.array for o in outs], apply)
+            for out, mask in zip(outs, found, strict=True):
+                setattr(out, mark, mask)
+        if bad is not None:
+            outs[0].unproved = either(outs[0].unproved, bad)
+        self.set_roots(name, params, inputs, outs, apply)
+        for out in outs:
+            self.close(out)
+
+    def set_roots(
+        self, name: str, params: Any, inputs: list[Value], outs: list[Value], apply: Apply
+    ) -> None:
+        varying = [v for v in inputs if v.varies]
+        roots = {v.root for v in varying}
+        if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
+            if len(roots) == 1 and None not in roots:
+                outs[0].root = roots.pop()
+        elif name in smooth.MOVES and len(inputs) == 1 and len(outs) == 1 and None not in roots:
+            (root,) = roots
+            key = (name, str(params), id(root))
+            if key not in self.moved:
+                self.moved[key] = (root, MovedRoot(root, apply))
+            outs[0].root = self.moved[key][1]
+        for out in outs:
+            if out.root is None:
+                rooted(out)
+
+    def close(self, out: Value) -> None:
+        """End the mark where a function of one number agrees on both sides of its value."""
+        if out.jumped is None or self.sides is None or out.root.value is out:
+            return
+        array = out.array if out.is_float else out.array.astype(jnp.int32)
+        gap = lax.pmax(array, self.sides) - lax.pmin(array, self.sides)
+        allowed = room(out, eps_of([out])) if out.is_float else 0
+        out.jumped = out.jumped & ~((gap <= allowed) & out.root.usable)
+
+    # ---- choices
+
+    def pair(self, a: Value, b: Value) -> tuple[Any, Any, Any, Any]:
+        """(index of the larger, tied at the point, tied to the end, candidates left)."""
+        eps = eps_of([a, b])
+        keys = jnp.stack(jnp.broadcast_arrays(a.array, b.array))
+        sizes = jnp.stack(jnp.broadcast_arrays(a.size, b.size, keys[0])[:2])
+        series, spans = stacked(a, b, keys.shape[1:])
+        index, open_, alive = winners_along(keys, sizes, series, spans, eps)
+        near = is_near(keys[0], keys[1], TIE_FACTOR * eps * (sizes[0] + sizes[1]))
+        return index, near, open_, alive
+
+    def larger(self, a: Value, b: Value, line: str) -> Value:
+        index, _, _, alive = self.pair(a, b)
+        first = index == 0
+        self.found.winners.append(first)
+        pick = lambda x, y: jnp.where(first, x, y)
+        series, spans = stacked(a, b, first.shape)
+        out = Value(pick(a.array, b.array), True, pick(a.size, b.size))
+        if series.shape[0]:
+            out.series, out.spans = pick(series[:, 0], series[:, 1]), pick(spans[:, 0], spans[:, 1])
+        for mark in ("unproved", "jumped"):
+            masks = [getattr(v, mark) for v in (a, b)]
+            found = either(*[None if m is None else alive[i] & m for i, m in enumerate(masks)])
+            setattr(out, mark, found)
+        self.set_roots("max", {}, [a, b], [out], lambda v: v)
+        self.close(out)
+        return out
+
+    def largest(self, views: Any, x: Value, params: dict[str, Any], line: str) -> Value:
+        keys, sizes = views(x.array, params, -jnp.inf), views(x.size, params, 0.0)
+        n = 0 if x.series is None else x.series.shape[0]
+        many = lambda stack: (
+            jax.vmap(lambda c: views(c, params, 0.0))(stack)
+            if n
+            else jnp.zeros((0, *keys.shape), keys.dtype)
+        )
+        series, spans = many(x.series), many(x.spans)
+        index, _, alive = winners_along(keys, sizes, series, spans, eps_of([x]))
+        self.found.winners.append(one_hot(index, keys.shape[0]))
+        take = lambda stack: jnp.take_along_axis(stack, index[None], 0)[0]
+        out = Value(take(keys), True, take(sizes))
+        if n:
+            out.series, out.spans = jax.vmap(take)(series), jax.vmap(take)(spans)
+        for mark in ("unproved", "jumped"):
+            mask = getattr(x, mark)
+            if mask is not None:
+                seen = views(jnp.broadcast_to(mask, x.shape).astype(keys.dtype), params, 0.0) > 0
+                setattr(out, mark, jnp.any(seen & alive, axis=0))
+        return rooted(out)
+
+    def jump(
+        self, array: Any, near: Any, open_: Any, inputs: list[Value], line: str, name: str
+    ) -> Value:
+        self.found.jumps += 1
+        self.found.winners.append(array)
+        self.mark(TIED, line, open_)
+        self.mark(JUMPS, line, near)
+        out = Value(array, True, jnp.abs(array) if is_float(array) else None)
+        out.unproved = either(open_, *[v.unproved for v in inputs])
+        out.jumped = either(near, *[v.jumped for v in inputs])
+        self.set_roots(name, {}, inputs, [out], lambda v: v)
+        return out
+
+    def compare(self, name: str, a: Value, b: Value, line: str) -> Value:
+        index, near, open_, _ = self.pair(a, b)
+        truth = index == (0 if name in ("gt", "ge") else 1)
+        truth = jnp.where(open_, name in ("ge", "le", "le_to"), truth)
+        out = self.jump(truth, near, open_, [a, b], line, name)
+        out.source = frozenset([a.name, b.name])
+        return out
+
+    def equal(self, name: str, a: Value, b: Value, line: str) -> Value:
+        _, near, open_, _ = self.pair(a, b)
+        return self.jump(open_ == (name == "eq"), near, open_, [a, b], line, name)
+
+    def index(self, x: Value, params: dict[str, Any], line: str) -> Value:
+        move = lambda stack: along_axes(stack, params, 0.0)
+        keys, sizes = move(x.array), move(x.size)
+        n = 0 if x.series is None else x.series.shape[0]
+        empty = jnp.zeros((0, *keys.shape), keys.dtype)
+        series, spans = (jax.vmap(move)(s) if n else empty for s in (x.series, x.spans))
+        index, open_, _ = winners_along(keys, sizes, series, spans, eps_of([x]))
+        _, near = plain_winners(keys, sizes, eps_of([x]))
+        out = self.jump(index.astype(params["index_dtype"]), near, open_, [], line, "argmax")
+        for mark in ("unproved", "jumped"):
+            mask = getattr(x, mark)
+            if mask is not None:
+                setattr(out, mark, jnp.ones_like(near) & jnp.any(mask))
+        return out
+
+    def stairs(self, name: str, x: Value, line: str) -> Value:
+        t = threshold(name, x.array)
+        safe = jnp.where(jnp.isfinite(t), t, 0)
+        index, near, open_, _ = self.pair(x, Value(safe, False, jnp.abs(safe)))
+        near = near & jnp.isfinite(t)
+        at, above, below = _beside(name, safe)
+        beside = jnp.where(open_, at, jnp.where(index == 0, above, below))
+        array = jnp.where(near, beside, STAIRS[name](x.array))
+        return self.jump(array, near, open_ & near, [x], line, name)
+
+    def order(self, x: Value, axis: int, line: str, several: bool) -> Value:
+        none = jnp.zeros((0, *x.shape), x.array.dtype)
+        series, spans = (none if s is None else s for s in (x.series, x.spans))
+        order, tied, open_ = order_along(x.array, x.size, series, spans, axis, eps_of([x]))
+        self.found.winners.append(order)
+        self.found.jumps += several
+        out = rooted(Value(order, True))
+        if several:
+            self.mark(TIED, line, open_)
+            self.mark(JUMPS, line, tied)
+            out.unproved = jnp.broadcast_to(jnp.any(open_), order.shape)
+            out.jumped = jnp.broadcast_to(jnp.any(tied), order.shape)
+        return out
+
+    # ---- loops
+
+    def components(self, v: Value) -> tuple[Any, ...]:
+        masks = tuple(
+            jnp.zeros(v.shape, bool) if m is None else jnp.broadcast_to(m, v.shape)
+            for m in (v.unproved, v.jumped)
+        )
+        array = jnp.asarray(v.array)
+        if not v.is_float:
+            return array, *masks
+        rows = [taylor.padded(s, v.shape, self.degree, array.dtype) for s in (v.series, v.spans)]
+        return array, *masks, jnp.broadcast_to(v.size, v.shape).astype(array.dtype), *rows
+
+    def restored(self, parts: tuple[Any, ...]) -> Value:
+        array, unproved, jumped, *rest = parts
+        out = Value(array, True, *rest)
+        out.unproved, out.jumped = unproved, jumped
+        return rooted(out)
+
+    def child(self, winners: Any) -> Along:
+        return Along(self.directions, self.sides, self.lenient, self.degree)
+
+
+# Kinds of flags, before the line.
+SINGULAR, TIED, JUMPS = "singular ", "tied ", "jumps "
+
+
+def rooted(v: Value) -> Value:
+    v.root = Root(v)
+    return v
+
+
+def stacked(a: Value, b: Value, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Coefficients and their sizes of a pair, each (n, 2, *shape)."""
+    n = max(0 if v.series is None else v.series.shape[0] for v in (a, b))
+    both = []
+    for of in ("series", "spans"):
+        rows = []
+        for v in (a, b):
+            stack = taylor.padded(getattr(v, of), v.shape, n, a.array.dtype)
+            lead = stack.reshape(n, *[1] * (len(shape) - len(v.shape)), *v.shape)
+            rows.append(jnp.broadcast_to(lead, (n, *shape)))
+        both.append(jnp.stack(rows, axis=1))
+    return both[0], both[1]
+
+
+def either_and(mask: Any, other: Any) -> Any:
+    return None if mask is None else mask & other()
+
+
+def _vanishes(v: Value) -> Any:
+    """Whether a factor is zero to the last coefficient."""
+    if not v.is_float:
+        return jnp.zeros(v.shape, bool)
+    eps = TIE_FACTOR * eps_of([v])
+    zero = jnp.abs(v.array) <= eps * v.size
+    if v.series is None:
+        return zero
+    return zero & jnp.all(jnp.abs(v.series) <= eps * v.spans, axis=0)
+
+
+def _cases_agree(cases: list[Value]) -> Any:
+    first, *others = cases
+    if not first.is_float:
+        joint = [first.array == other.array for other in others]
+    else:
+        eps = TIE_FACTOR * eps_of(cases)
+        joint = []
+        for other in others:
+            same = jnp.abs(first.array - other.array) <= eps * (first.size + other.size)
+            series, spans = stacked(first, other, jnp.shape(first.array))
+            gap = jnp.abs(series[:, 0] - series[:, 1]) <= eps * (spans[:, 0] + spans[:, 1])
+            joint.append(same & jnp.all(gap, axis=0))
+    result = joint[0]
+    for j in joint[1:]:
+        result = result & j
+    return result
+
+
+def _picks_what_it_compared(name: str, inputs: list[Value]) -> set[int]:
+    """Inputs whose marks end: a select between the compared, an index into the compared."""
+    operand = inputs[0]
+    if name == "select_n" and len(inputs) == 3 and operand.source is not None:
+        names = frozenset(v.name for v in inputs[1:])
+        return {0} if operand.source == names else set()
+    if name in ("gather", "dynamic_slice"):
+        return {i for i, v in enumerate(inputs) if i and v.varies and v.source == operand.name}
+    return set()
+
+
+def _beside(name: str, t: Any) -> tuple[Any, Any, Any]:
+    """Values of a step at its threshold, above it and below it."""
+    return {
+        "sign": (t, jnp.ones_like(t), -jnp.ones_like(t)),
+        "floor": (t, t, t - 1),
+        "ceil": (t, t + 1, t),
+        "round": (STAIRS["round"](t), t + 0.5, t - 0.5),
+        "trunc": (t, jnp.where(t < 0, t + 1, t), jnp.where(t > 0, t - 1, t)),
+    }[name]
