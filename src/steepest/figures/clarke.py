@@ -15,8 +15,9 @@ _MOST_LABELLED = 8
 def draw_differential(D: ClarkeDifferential, ax: Axes) -> None:
     """∂f(x) for d = 2 (a polygon or a round set) or d = 1 (an interval).
 
-    The gradient of each proved piece is a point, labelled with the line of the program that makes
-    it; the least-norm element is marked, and the origin.
+    The gradient of each proved piece is a point, labelled with the outcomes of the tied choices
+    that make it (0 the first candidate, 1 the second, …), whose lines the legend names. The element
+    of least norm and the origin are marked.
 
     Raises:
         ArgumentError: d > 2, or the set is only bracketed.
@@ -41,7 +42,7 @@ def draw_differential(D: ClarkeDifferential, ax: Axes) -> None:
     else:
         ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.15)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=1, frameon=False, fontsize=8)
 
 
 def _on_plane(points: np.ndarray) -> np.ndarray:
@@ -72,15 +73,18 @@ def _draw_gradients(D: ClarkeDifferential, ax: Axes) -> None:
     if not pieces:
         return
     gradients = _on_plane(np.array([piece.gradient for piece in pieces]))
-    ax.plot(*gradients.T, "o", markersize=5, label="gradients of pieces")
+    lines = dict.fromkeys(_short(where) for piece in pieces for where, _ in piece.pattern)
+    shown = ", ".join([*lines][:2]) + (", …" if len(lines) > 2 else "")
+    made_by = f"gradients, by outcome of {shown}" if shown else "gradient"
+    ax.plot(*gradients.T, "o", markersize=5, label=made_by)
     seen: set[tuple[float, ...]] = set()
     for piece, at in zip(pieces, gradients, strict=True):
         spot = tuple(np.round(at, 9))
         if spot in seen or len(seen) >= _MOST_LABELLED:
             continue
         seen.add(spot)
-        text = ", ".join(f"{_short(where)}: {outcome}" for where, outcome in piece.pattern[:2])
-        ax.annotate(text, at, textcoords="offset points", xytext=(6, 5), fontsize=7)
+        outcomes = "".join(str(outcome) for _, outcome in piece.pattern)
+        ax.annotate(outcomes, at, textcoords="offset points", xytext=(5, 4), fontsize=8)
 
 
 def _short(where: str) -> str:

@@ -110,7 +110,7 @@ def _(obj: AutodiffCheck, ax: Any = None) -> Axes:
     only = plot(obj.differential, ax)
     at = np.concatenate([np.ravel(leaf) for leaf in as_point(obj.gradient, finite=False).leaves])
     only.plot(at[0], at[1] if len(at) > 1 else 0.0, "x", markersize=9, label="jax.grad")
-    only.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+    only.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=1, frameon=False, fontsize=8)
     return only
 
 
