@@ -238,6 +238,8 @@ class _Assembly:
         if not decided:
             evidence.append("some pieces are open at first order")
         if not self.continuous:
+            # Where f may jump in a set too thin to have been seen, so may its gradients.
+            outer = Everything(self.d)
             evidence.append("not proved to be continuous near x")
         elif self.jump_lines:
             evidence.append("pieces agree where they meet")
