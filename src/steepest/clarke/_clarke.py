@@ -61,8 +61,8 @@ def clarke(
         UnsupportedPrimitiveError: a primitive that is not known to be smooth.
         TooManyPiecesError: more pieces than can be listed.
 
-    >>> import steepest.clarke
-    >>> steepest.clarke.clarke(abs)(0.0).vertices
+    >>> import steepest as st
+    >>> st.clarke(abs)(0.0).vertices
     array([[-1.],
            [ 1.]])
     """
