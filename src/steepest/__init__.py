@@ -24,6 +24,11 @@ from steepest.errors import (
     TooManyPiecesError as TooManyPiecesError,
     UnsupportedPrimitiveError as UnsupportedPrimitiveError,
 )
+from steepest.homogeneity import (
+    Homogeneity as Homogeneity,
+    euler_residuals as euler_residuals,
+    homogeneity as homogeneity,
+)
 from steepest.laws import balance as balance
 from steepest.lipschitz import local_lipschitz as local_lipschitz
 from steepest.losses import mean_loss as mean_loss

@@ -1,0 +1,9 @@
+"""Positive homogeneity as a type system: degrees inferred from the program, like units."""
+
+from steepest.homogeneity._euler import euler_residuals as euler_residuals
+from steepest.homogeneity._homogeneity import (
+    DegreeRecord as DegreeRecord,
+    Homogeneity as Homogeneity,
+    homogeneity as homogeneity,
+)
+from steepest.homogeneity._refutation import Counterexample as Counterexample

@@ -1,0 +1,233 @@
+"""Read a program for its degrees: one loop over the equations, one table of rules.
+
+A rule gives the degrees of an equation's results and may post *requirements*, equations between
+forms that must hold for them to be so: the terms of a sum have one degree, the argument of exp has
+degree 0. A scaling of the parameters that fulfils every requirement scales the result by its
+degree, and this is a proof. The first that it breaks is the reason why nothing is proved.
+
+A primitive without a rule is no obstacle where what enters it has degree 0: a function of numbers
+that do not change does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax.extend import core as jex_core
+
+from steepest.homogeneity._degrees import INVARIANT, Degrees
+from steepest.homogeneity._form import ZERO, Form
+from steepest.homogeneity._logarithms import LOG_RULES, needed
+from steepest.homogeneity._rules import NEED_DEGREE_ZERO, RULES
+from steepest.homogeneity._value import Constant, Value, known
+from steepest.pieces import called_jaxpr, user_line
+from steepest.pieces._concrete import evaluate, widened
+from steepest.pieces._double import IDENTITIES
+from steepest.pieces._source import defined_by_jax
+from steepest.pieces._uses import last_uses
+
+
+class Requirement(NamedTuple):
+    """`left` and `right` must be one degree.
+
+    Attributes:
+        verb: what is done with them, with a place for the two degrees.
+        eqn: the equation whose line is named.
+        never: cannot be fulfilled at all.
+    """
+
+    left: Form
+    right: Form
+    verb: str
+    eqn: Any
+    never: bool = False
+
+    def words(self, degree: Any) -> str:
+        """The reason in words; `degree` gives the number that a form is."""
+        text = self.verb.format(*(in_words(degree(form)) for form in (self.left, self.right)))
+        return text if self.eqn is _END else f"{text} at {user_line(self.eqn)}"
+
+
+class _End:
+    """Stands for an equation where results are compared."""
+
+    class primitive:  # noqa: N801
+        name = "return"
+
+
+_END = _End()
+
+
+def in_words(degree: Fraction) -> str:
+    return f"degree {degree}"
+
+
+class Interpretation:
+    """The reading of one program.
+
+    Attributes:
+        requirements: what was posted, in the order of the program.
+        notes: exponents that were read as fractions.
+    """
+
+    def __init__(self) -> None:
+        self.requirements: list[Requirement] = []
+        self.notes: dict[str, None] = {}
+        self._call: Any = None  # the outermost equation that calls a function of JAX's own
+        self._posted: set[tuple[Form, Form, int]] = set()
+
+    # ---- the loop
+
+    def run(self, closed: jex_core.ClosedJaxpr, args: Sequence[Value]) -> list[Value]:
+        jaxpr = closed.jaxpr
+        used = last_uses(jaxpr)
+        env: dict[Any, Value] = dict(zip(jaxpr.constvars, map(known, closed.consts), strict=True))
+        env.update(zip(jaxpr.invars, args, strict=True))
+
+        def read(atom: Any) -> Value:
+            return known(atom.val) if isinstance(atom, jex_core.Literal) else env[atom]
+
+        for eqn in jaxpr.eqns:
+            wanted = [var in used for var in eqn.outvars]
+            if any(wanted):
+                outs = self.equation(eqn, [read(atom) for atom in eqn.invars], wanted)
+                env.update(zip(eqn.outvars, outs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def equation(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
+        name = eqn.primitive.name
+        if name == "rng_uniform":
+            self.never(eqn, f"`{name}` gives other numbers at each call,")
+        if all(v.constant is not None for v in inputs):
+            return _computed_later(eqn, inputs)
+        if all(v.is_invariant for v in inputs):
+            return [Value(INVARIANT) for _ in eqn.outvars]
+        inner = called_jaxpr(eqn)
+        if inner is not None:
+            return self.called(eqn, inner, inputs)
+        if name in IDENTITIES:
+            return inputs
+        inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
+        if any(v.shift is not None for v in inputs):
+            log_rule = LOG_RULES.get(name)
+            if log_rule is None:
+                return needed(self, eqn, inputs)
+            return log_rule(self, eqn, inputs, RULES)
+        rule = RULES.get(name)
+        if rule is None:
+            self.need_degree_zero(eqn, inputs)
+            return [Value(INVARIANT) for _ in eqn.outvars]
+        outs = rule(self, eqn, inputs, wanted)
+        return [o if isinstance(o, Value) else Value(o) for o in outs]
+
+    def body(self, closed: jex_core.ClosedJaxpr, args: Sequence[Value]) -> list[Value]:
+        """As `run`, with results of a loop's body or a branch: nothing in them is left to post."""
+        return [self.settled(v) for v in self.run(closed, args)]
+
+    def settled(self, v: Value) -> Value:
+        """v as a number that is scaled; what its use depends on is posted."""
+        if v.pending is not None:
+            eqn, needs = v.pending
+            self.need_degree_zero(eqn, [needs])
+        if v.shift is not None:
+            verb = "a result that is a logarithm, which a scaling shifts"
+            self.require(v.shift.differences(INVARIANT), _END, verb)
+        if v.pending is None and v.shift is None:
+            return v
+        return Value(v.degrees, v.constant)
+
+    def called(self, eqn: Any, inner: jex_core.ClosedJaxpr, inputs: list[Value]) -> list[Value]:
+        outermost = self._call is None and defined_by_jax(inner.jaxpr)
+        if outermost:
+            self._call = eqn
+        outs = self.run(inner, inputs)
+        if outermost:
+            self._call = None
+        return outs
+
+    # ---- what rules post
+
+    def require(self, pairs: Iterable[tuple[Form, Form]], eqn: Any, verb: str) -> None:
+        where = self._call or eqn
+        for left, right in pairs:
+            key = (left, right, id(eqn))
+            if left != right and key not in self._posted:
+                self._posted.add(key)
+                self.requirements.append(Requirement(left, right, verb, where))
+
+    def never(self, eqn: Any, verb: str) -> None:
+        self.requirements.append(Requirement(ZERO, ZERO, verb, self._call or eqn, never=True))
+
+    def need_degree_zero(self, eqn: Any, inputs: Sequence[Value]) -> None:
+        name = eqn.primitive.name
+        needs = "needs degree 0," if name in NEED_DEGREE_ZERO else "has no rule,"
+        for v in inputs:
+            if v.degrees is not None:
+                verb = f"`{name}` of {{}}, which {needs}"
+                self.require(v.degrees.differences(INVARIANT), eqn, verb)
+
+    def uniform(self, v: Value, axes: Sequence[int], eqn: Any) -> Degrees | None:
+        """The degrees of v, which must not change along these axes; taken at 0 there."""
+        if v.degrees is None:
+            return None
+        taken, pairs = v.degrees.unequal_along(axes)
+        self.require(pairs, eqn, f"`{eqn.primitive.name}` over entries of {{}} and {{}}")
+        return taken
+
+    def joined(self, values: Sequence[Value], eqn: Any, verb: str | None = None) -> Degrees | None:
+        """The one degree of several numbers; what fits any degree fits theirs."""
+        kept: Value | None = None
+        for v in values:
+            if v.degrees is None:
+                continue
+            if kept is None or kept.degrees is None:
+                kept = v
+                continue
+            pairs = list(kept.degrees.differences(v.degrees))
+            if not pairs or v.fits:
+                continue
+            if kept.fits:
+                kept = v
+                continue
+            default = f"`{eqn.primitive.name}` of {{}}{_named(kept)} and {{}}{_named(v)}"
+            self.require(pairs, eqn, verb or default)
+        return None if kept is None else kept.degrees
+
+    def result(self, outs: Sequence[Value], ranks: Sequence[int]) -> Form | None:
+        """The one degree of all results; None where they are 0 whatever the parameters."""
+        flat: list[Value] = []
+        for v, rank in zip(map(self.settled, outs), ranks, strict=True):
+            fits = v.constant is not None and v.constant.fits
+            flat.append(Value(None if fits else self.uniform(v, range(rank), _END)))
+        joined = self.joined(flat, _END, "results of {} and {}")
+        return None if joined is None else joined.base
+
+    def agrees(self, values: Sequence[Value]) -> bool:
+        """Whether `joined` would post nothing."""
+        rest = [v for v in values if not v.fits]
+        first = rest[0].degrees if rest else None
+        if first is None:
+            return True
+        return all(v.degrees is not None and not any(first.differences(v.degrees)) for v in rest)
+
+
+def _named(v: Value) -> str:
+    """A constant by its value, where it is one number."""
+    if v.constant is None:
+        return ""
+    value = np.asarray(v.constant.value)
+    return f" (the constant {float(value):g})" if value.shape == () else " (a constant)"
+
+
+def _computed_later(eqn: Any, inputs: list[Value]) -> list[Value]:
+    constants = [v.constant for v in inputs if v.constant is not None]
+    whole = Constant(
+        lambda: evaluate(eqn, [widened(constant.value) for constant in constants]), at_hand=False
+    )
+    return [
+        Value(INVARIANT, Constant(lambda i=i: whole.value[i], at_hand=False))
+        for i in range(len(eqn.outvars))
+    ]

@@ -1,0 +1,73 @@
+"""What is known of a number while a program is read for its degree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from steepest.homogeneity._degrees import INVARIANT, Degrees
+
+
+class Constant:
+    """A number that does not depend on the parameters, computed only when it is asked for."""
+
+    def __init__(self, compute: Callable[[], Any], *, at_hand: bool):
+        self._compute, self.at_hand = compute, at_hand
+
+    @cached_property
+    def value(self) -> Any:
+        return self._compute()
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
+        value = np.asarray(self.value)
+        if value.dtype.kind not in "fiub":
+            return False
+        return bool(np.all((value == 0) | ~np.isfinite(value)))
+
+
+class Value:
+    """The degrees of a number's entries, or the number itself where it is constant.
+
+    `degrees` is None where every entry is 0, ±∞ or NaN whatever the parameters: it fits any degree.
+    A constant has degree 0, unless it fits any. `shift`: it is a logarithm, which a scaling shifts
+    by this times log c (see `_logarithms`). `pending`: inputs of an equation that must have degree
+    0 if this is used at all.
+    """
+
+    __slots__ = ("constant", "degrees", "pending", "shift")
+
+    def __init__(
+        self,
+        degrees: Degrees | None,
+        constant: Constant | None = None,
+        *,
+        shift: Degrees | None = None,
+        pending: tuple[Any, Value] | None = None,
+    ):
+        self.degrees, self.constant = degrees, constant
+        self.shift, self.pending = shift, pending
+
+    @property
+    def fits(self) -> bool:
+        return self.degrees is None or (self.constant is not None and self.constant.fits)
+
+    @property
+    def is_invariant(self) -> bool:
+        plain = self.shift is None and self.pending is None
+        return plain and self.degrees is not None and self.degrees.is_zero
+
+    def forgotten(self) -> Value:
+        """The same without the number: how it enters a loop's carry."""
+        if self.constant is None:
+            return self
+        return Value(None if self.constant.fits else INVARIANT)
+
+
+def known(value: Any) -> Value:
+    """A constant at hand."""
+    return Value(INVARIANT, Constant(lambda: value, at_hand=True))
