@@ -8,6 +8,7 @@ from typing import Any as _Any
 
 from steepest import methods as methods, theorems as theorems
 from steepest._version import __version__ as __version__
+from steepest.audit import AuditReport as AuditReport, audit as audit
 from steepest.autodiff import AutodiffCheck as AutodiffCheck, check_autodiff as check_autodiff
 from steepest.clarke import ClarkeDifferential as ClarkeDifferential, clarke as clarke
 from steepest.descent import descend as descend

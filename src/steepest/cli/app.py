@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from steepest._version import __version__
+from steepest.cli.audit import HELP as AUDIT_HELP, audit
 from steepest.cli.errors import DEBUG
 from steepest.cli.lecture import HELP, lecture
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     "2 wrong use · 130 interrupted",
 )
 app.command(help=HELP)(lecture)
+app.command(help=AUDIT_HELP)(audit)
 
 
 def _version(wanted: bool) -> bool:
@@ -46,9 +48,10 @@ def steepest(
     Each command has a help of its own: [b]steepest lecture --help[/b]
 
     [b]Examples[/b]
-      [cyan]steepest lecture[/cyan]              run every claim of the lecture, write one page
-      [cyan]steepest lecture --list[/cyan]       what claims there are
-      [cyan]steepest --debug lecture D1[/cyan]   one claim, with the traceback of an error
+      [cyan]steepest lecture[/cyan]                  run every claim of the lecture, write one page
+      [cyan]steepest lecture --list[/cyan]           what claims there are
+      [cyan]steepest audit network.py:setup[/cyan]   what can be said of a network on a batch
+      [cyan]steepest --debug lecture D1[/cyan]       one claim, with the traceback of an error
     """
     DEBUG.set(debug)
 

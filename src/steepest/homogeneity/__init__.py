@@ -7,3 +7,4 @@ from steepest.homogeneity._homogeneity import (
     homogeneity as homogeneity,
 )
 from steepest.homogeneity._refutation import Counterexample as Counterexample
+from steepest.homogeneity._rescalings import Rescaling as Rescaling

@@ -84,6 +84,10 @@ class Homogeneity(DegreeRecord):
         records = [analysis.record([i]) for i in range(len(analysis.point.leaves))]
         return analysis.point.restore(records)
 
+    def alone(self, leaf: int) -> tuple[Fraction | Literal["any"] | None, str]:
+        """The degree in one leaf (by its number) where proved, and why or why not."""
+        return self._analysis.proved([leaf])
+
     @property
     def degrees(self) -> PyTree:
         analysis = self._analysis

@@ -20,8 +20,6 @@ import jax
 import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
-from scipy import sparse
-from scipy.optimize import linprog
 
 from steepest.homogeneity._degrees import Degrees, along
 from steepest.homogeneity._form import ZERO, Coefficient, Form, unknown
@@ -311,6 +309,9 @@ _FEW, _LARGEST = 40, 20_000
 
 def _multiples(v: Vector, others: list[Vector], slices: _Slices) -> list[Fraction]:
     """y minimizing Σ_s entries(s) |v + Σ y_j others_j + gauge|_s."""
+    from scipy import sparse  # here, since few ask for rescalings and it is slow to import
+    from scipy.optimize import linprog
+
     gauges = slices.gauges()
     starts, weights = slices.starts(), slices.entries()
     row = lambda u: starts[slices.places[u][:2]] + slices.places[u][2]

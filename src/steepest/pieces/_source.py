@@ -14,21 +14,26 @@ from jax._src import source_info_util
 
 # Our own frames stand between the user's function and JAX; they are not the user's lines.
 _JAX = Path(jax.__file__).parent
+_INSTALLED = {"site-packages", "dist-packages"}
 _PACKAGE = Path(__file__).parent.parent
-for _name in ("pieces", "clarke", "homogeneity", "autodiff.py", "lipschitz.py"):
+for _name in ("pieces", "clarke", "homogeneity", "audit", "autodiff.py", "lipschitz.py"):
     source_info_util.register_exclusion(str(_PACKAGE / _name))
 
 
 def user_line(*eqns: Any) -> str:
-    """`file.py:12 (function)` for an equation, or "an unknown line".
+    """`file.py:12:8 (function)` for an equation, or "an unknown line".
 
-    An equation inside a library's own jitted function has no line of the user's: name the
-    equations that call it too, from the inside out, and the first known line is given.
+    A layer of an installed library is called from the user's own file: that line is named, and the
+    library's only where there is none. An equation inside a library's own jitted function has no
+    line of the user's: name the equations that call it too, from the inside out, and the first
+    known line is given.
     """
     for eqn in eqns:
-        summary = source_info_util.summarize(eqn.source_info)
-        if summary not in ("", "unknown"):
-            return summary
+        frames = list(source_info_util.user_frames(eqn.source_info.traceback))
+        own = [frame for frame in frames if not _INSTALLED & set(Path(frame.file_name).parts)]
+        for frame in (own or frames)[:1]:
+            place = f"{frame.file_name}:{frame.start_line}:{frame.start_column}"
+            return f"{place} ({frame.function_name})"
     return "an unknown line"
 
 

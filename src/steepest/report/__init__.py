@@ -27,3 +27,4 @@ from steepest.report.numbers import (
     strict_number as strict_number,
 )
 from steepest.report.page import render_page as render_page
+from steepest.report.text import render_text as render_text
