@@ -22,6 +22,7 @@ from steepest.errors import (
     SteepestError as SteepestError,
     StoreError as StoreError,
     TooManyPiecesError as TooManyPiecesError,
+    UnprovedError as UnprovedError,
     UnsupportedPrimitiveError as UnsupportedPrimitiveError,
 )
 from steepest.laws import balance as balance

@@ -15,7 +15,7 @@ from jax._src import source_info_util
 # Our own frames stand between the user's function and JAX; they are not the user's lines.
 _JAX = Path(jax.__file__).parent
 _PACKAGE = Path(__file__).parent.parent
-for _name in ("pieces", "clarke", "autodiff.py", "lipschitz.py"):
+for _name in ("pieces", "clarke", "subgradient", "autodiff.py", "lipschitz.py"):
     source_info_util.register_exclusion(str(_PACKAGE / _name))
 
 

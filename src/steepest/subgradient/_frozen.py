@@ -12,12 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from steepest.subgradient._loop import Apply, Loop
+from steepest.subgradient._flat import Apply
 from steepest.subgradient._plain import singular_rule
+from steepest.subgradient._reading import Reading
 from steepest.subgradient._value import Value
 
 
-class Frozen(Loop):
+class Frozen(Reading):
     """Reads the winners in program order; `directions` (or None) carries tangents along."""
 
     def __init__(self, winners: list[Any], directions: list[Any] | None):
@@ -75,6 +76,9 @@ class Frozen(Loop):
     def larger(self, a: Value, b: Value, line: str) -> Value:
         first = next(self.winners)
         return self.applied([a, b], lambda v: [jnp.where(first, v[0], v[1])])[0]
+
+    def switch(self, u: Value, v: Value, cases: list[Value], line: str) -> Value:
+        return self.larger(cases[0], cases[1], line)
 
     def largest(self, views: Any, x: Value, params: dict[str, Any], line: str) -> Value:
         winners = next(self.winners)
@@ -136,6 +140,8 @@ def mended(v: Value, mask: Any) -> Value:
         v.jumped,
         v.root,
         nonnegative=v.nonnegative,
+        positive=v.positive,
+        doubtful=v.doubtful,
         squares=v.squares,
         name=v.name,
     )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from steepest.pieces import _smooth as smooth
 from steepest.subgradient import _taylor as taylor
-from steepest.subgradient._loop import Apply
+from steepest.subgradient._flat import Apply
 from steepest.subgradient._sizes import product_size
 from steepest.subgradient._value import Value, is_float
 
