@@ -6,11 +6,14 @@ compile than a small gradient.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 
 _LONG = 4096  # a longer axis is a product of two
@@ -27,11 +30,36 @@ def random_directions(key: jax.Array, leaves: list[Any]) -> list[Any]:
     ]
 
 
-def rank_one_directions(key: jax.Array, leaves: list[Any]) -> list[Any]:
+@dataclass(eq=False)
+class RankOne:
+    """A product of one vector for each axis; a number for a scalar."""
+
+    vectors: list[Any]
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def array(self) -> Any:
+        if not self.shape:
+            return jnp.asarray(self.vectors[0], self.dtype).reshape(())
+        return self.part(range(len(self.shape)))
+
+    def part(self, axes: Sequence[int]) -> Any:
+        """The product over some of the axes, in their order."""
+        shape = [self.shape[i] for i in axes]
+        product = jnp.ones((), self.dtype)
+        for place, i in enumerate(axes):
+            vector = lax.broadcast_in_dim(jnp.asarray(self.vectors[i], self.dtype), shape, (place,))
+            product = vector if place == 0 else product * vector
+        return product
+
+
+def rank_one_directions(key: jax.Array, leaves: list[Any]) -> list[RankOne]:
     """A direction that is a product of one random vector for each axis of each leaf.
 
     Enough for first coefficients: a linear form that vanishes on all such products is zero. The
-    vectors are short, and known while tracing where the key is.
+    vectors are short, and known while tracing where the key is; a matrix product with one is a
+    product with a vector.
     """
     seed = _seed(key)
     used = 0
@@ -41,23 +69,15 @@ def rank_one_directions(key: jax.Array, leaves: list[Any]) -> list[Any]:
         if n > _LONG:
             rows = int(np.ceil(np.sqrt(n)))
             columns = -(-n // rows)
-            return (vector(rows)[:, None] * jnp.asarray(vector(columns))).reshape(-1)[:n]
+            return (jnp.asarray(vector(rows))[:, None] * vector(columns)).reshape(-1)[:n]
         place = np.arange(used, used + n, dtype=np.uint32)
         used += n
         return _numbers(place, seed)
 
-    directions = []
-    for leaf in leaves:
-        shape = jnp.shape(leaf)
-        axes = [
-            jnp.asarray(vector(n)).reshape([-1 if j == i else 1 for j in range(len(shape))])
-            for i, n in enumerate(shape)
-        ]
-        product = axes[0] if axes else jnp.asarray(vector(1)).reshape(())
-        for axis in axes[1:]:
-            product = product * axis
-        directions.append(product.astype(leaf.dtype))
-    return directions
+    return [
+        RankOne([vector(n) for n in jnp.shape(leaf) or (1,)], jnp.shape(leaf), leaf.dtype)
+        for leaf in leaves
+    ]
 
 
 def _seed(key: jax.Array) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from steepest.subgradient._directions import RankOne
 from steepest.subgradient._flat import Apply
 from steepest.subgradient._plain import singular_rule
 from steepest.subgradient._reading import Reading
@@ -126,7 +127,7 @@ def mended(v: Value, mask: Any) -> Value:
         return v
     shape = jnp.broadcast_shapes(v.shape, jnp.shape(mask))
     array = jnp.where(mask, jnp.asarray(0.5, v.array.dtype), jnp.broadcast_to(v.array, shape))
-    tangent = v.tangent
+    tangent = v.tangent.array if isinstance(v.tangent, RankOne) else v.tangent
     if tangent is not None:
         tangent = jnp.where(mask, jnp.zeros_like(tangent), jnp.broadcast_to(tangent, shape))
     return Value(

@@ -23,7 +23,7 @@ from steepest.subgradient._plain import room, singular_rule
 from steepest.subgradient._reading import Reading
 from steepest.subgradient._sites import near_top, one_hot, order_along
 from steepest.subgradient._sizes import size_of
-from steepest.subgradient._slopes import slopes
+from steepest.subgradient._slopes import slope_of, slopes
 from steepest.subgradient._structure import is_nonnegative, is_positive
 from steepest.subgradient._value import Value, eps_of
 
@@ -33,9 +33,9 @@ class NeedsCareError(Exception):
 
 
 class OnePass(Reading):
-    """See the module. `carries`: whether slopes and sizes are carried at all."""
+    """See the module. `carries`: whether slopes are, for there is a choice."""
 
-    def __init__(self, directions: list[Any], carries: bool = True):
+    def __init__(self, directions: list[Any], carries: bool):
         super().__init__()
         self.directions, self.carries = directions, carries
 
@@ -58,18 +58,16 @@ class OnePass(Reading):
         arrays = apply([v.array for v in used])
         outs = [Value(array, True) for array in arrays]
         if wants_slopes and self.carries:
-            for out, slope in zip(outs, slopes(name, used, outs, apply), strict=True):
+            for out, slope in zip(outs, slopes(name, params, used, outs, apply), strict=True):
                 out.tangent = slope
-        if wants_sizes and self.carries and any(out.is_float for out in outs):
+        if wants_sizes and any(out.is_float for out in outs):
             fixed = [still(v) for v in used]
             found = size_of(name, params, fixed, [still(v).array for v in outs], apply)
             for out, size in zip(outs, found, strict=True):
                 out.size = size
         if singular is not None:
             (out,) = outs
-            out.array = jnp.where(singular, jnp.asarray(jnp.nan, out.array.dtype), out.array)
-            if out.tangent is not None:
-                out.tangent = jnp.broadcast_to(out.tangent, out.shape)
+            out.array = _with_nan(out.array, singular)
         doubtful = singular is not None or any(v.doubtful for v in inputs)
         if doubtful and name == "mul":
             # A constant zero makes zero of whatever it multiplies.
@@ -82,37 +80,33 @@ class OnePass(Reading):
 
     # ---- choices
 
-    def sides(self, a: Value, b: Value) -> tuple[Any, Any]:
-        """(where a goes on, where neither may): by margin, and by slope where that is tied."""
+    def ahead(self, a: Value, b: Value) -> Any:
+        """Where a goes on: by margin, by slope where that is tied; NaN before any number."""
         x, y = still(a), still(b)
-        eps = TIE_FACTOR * eps_of([a, b])
         gap = x.array - y.array
-        near = lax.abs(gap) <= eps * (x.size + y.size)
-        ahead = _or_zero(a) - _or_zero(b)
-        first = jnp.where(near, ahead >= 0, gap >= 0)
-        lost = near & jnp.isnan(ahead)
-        for v in (x, y):
-            lost = lost | jnp.isnan(v.array) if v.varies else lost
-        return first, lost
+        near = lax.abs(gap) <= TIE_FACTOR * eps_of([a, b]) * (x.size + y.size)
+        first = jnp.where(near, _or_zero(a) >= _or_zero(b), ~(gap < 0) if a.varies else gap >= 0)
+        return first & ~jnp.isnan(y.array) if a.varies and b.varies else first
 
-    def picked(self, first: Any, lost: Any, a: Value, b: Value) -> Value:
+    def picked(self, first: Any, a: Value, b: Value) -> Value:
         pick = lambda x, y: jnp.where(first, x, y)
-        array = pick(a.array, b.array)
-        out = Value(array, True)
-        if out.is_float:
-            out.array = jnp.where(lost, jnp.asarray(jnp.nan, array.dtype), array)
-            if self.wants[0]:
-                out.tangent = pick(_or_zero(a), _or_zero(b))
-            if self.wants[1]:
-                out.size = pick(still(a).size, still(b).size)
-        out.doubtful = True
+        out = Value(pick(a.array, b.array), True, doubtful=a.doubtful or b.doubtful)
+        if out.is_float and self.wants[0] and self.carries:
+            out.tangent = pick(_or_zero(a), _or_zero(b))
+        if out.is_float and self.wants[1]:
+            out.size = pick(still(a).size, still(b).size)
         return out
 
     def larger(self, a: Value, b: Value, line: str) -> Value:
-        return self.picked(*self.sides(a, b), a, b)
+        return self.picked(self.ahead(a, b), a, b)
 
     def switch(self, u: Value, v: Value, cases: list[Value], line: str) -> Value:
-        return self.picked(*self.sides(u, v), cases[0], cases[1])
+        out = self.picked(self.ahead(u, v), cases[0], cases[1])
+        for margin in (u, v):
+            if margin.doubtful and out.is_float:
+                out.array = _with_nan(out.array, jnp.isnan(still(margin).array))
+                out.doubtful = True
+        return out
 
     def largest(self, views: Any, x: Value, params: dict[str, Any], line: str) -> Value:
         fixed = still(x)
@@ -120,14 +114,10 @@ class OnePass(Reading):
         near = near_top(keys, sizes, jnp.ones(keys.shape, bool), eps_of([x]))
         slopes = jnp.where(near, views(_or_zero(x), params, 0.0), -jnp.inf)
         winner = one_hot(jnp.argmax(slopes, axis=0).astype(jnp.int32), keys.shape[0])
-        pick = lambda v: jnp.sum(
-            jnp.where(winner, views(v, params, 0.0), jnp.zeros_like(keys)), axis=0
-        )
-        lost = jnp.any(jnp.isnan(keys) | jnp.isnan(slopes), axis=0)
-        array = jnp.where(lost, jnp.asarray(jnp.nan, keys.dtype), pick(x.array))
-        out = Value(array, True, pick(fixed.size), tangent=pick(_or_zero(x)))
-        out.doubtful = True
-        return out
+        zero = jnp.zeros_like(keys)
+        pick = lambda v: jnp.sum(jnp.where(winner, views(v, params, 0.0), zero), axis=0)
+        array = _with_nan(pick(x.array), jnp.isnan(jnp.max(keys, axis=0)))
+        return Value(array, True, pick(fixed.size), tangent=pick(_or_zero(x)), doubtful=x.doubtful)
 
     def order(self, x: Value, axis: int, line: str, several: bool) -> Value:
         if several:
@@ -180,7 +170,12 @@ def still(v: Value) -> Value:
     return Value(array, v.varies, size, nonnegative=v.nonnegative, positive=v.positive, name=v.name)
 
 
+def _with_nan(array: Any, lost: Any) -> Any:
+    """NaN where `lost` holds; added, so that nothing of it is kept for the derivative."""
+    return array + jnp.where(lost, jnp.asarray(jnp.nan, array.dtype), jnp.zeros((), array.dtype))
+
+
 def _or_zero(v: Value) -> Any:
     if v.tangent is not None:
-        return v.tangent
+        return slope_of(v)
     return jnp.zeros((), v.array.dtype) if not v.varies else jnp.zeros(v.shape, v.array.dtype)

@@ -140,33 +140,41 @@ class Verdict(NamedTuple):
 
 
 def subgradient_at(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any], Verdict]:
-    """An element of the Clarke differential, and whether it was proved to be one."""
+    """An element of the Clarke differential, and whether it was proved to be one; else NaN."""
     try:
         return in_one_pass(flat, leaves, key)
     except NeedsCareError:
-        return with_care(flat, leaves, key)
+        gradient, verdict = with_care(flat, leaves, key)
+        return nan_unless(verdict.proved, gradient), verdict
 
 
 def in_one_pass(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any], Verdict]:
     """See `OnePass`."""
-    gradient, (value, _) = jax.grad(of_one_pass(flat, leaves, key), has_aux=True)(leaves)
-    no = jnp.asarray(False)
-    return gradient, Verdict(no, ~jnp.isfinite(value), no)
+    evaluate = jax.value_and_grad(of_one_pass(flat, leaves, key), has_aux=True)
+    (value, flags), gradient = evaluate(leaves)
+    finite, no = jnp.isfinite(value), jnp.asarray(False)
+    # Without a singular step the value is finite up to the range of the dtype, and a mask on each
+    # leaf would be a good part of the time to compile a small gradient.
+    return nan_unless(finite, gradient) if flags else gradient, Verdict(no, ~finite, no)
+
+
+def nan_unless(proved: jax.Array, gradient: list[Any]) -> list[Any]:
+    return [jnp.where(proved, g, jnp.nan) for g in gradient]
 
 
 def of_one_pass(
     flat: Flat, leaves: list[Any], key: jax.Array, lines: list[str] | None = None
 ) -> Any:
-    """leaves → (value, (value, flags)); `lines` is filled with the lines of the flags."""
+    """leaves → (value, flags of singular steps); `lines` is filled with their lines."""
     chooses = any(s.name in RULES or s.name in FLOW for s in flat.steps if not s.held)
     directions = rank_one_directions(key, leaves) if chooses else [None] * len(leaves)
 
     def value(leaves: list[Any]) -> Any:
-        read = OnePass(directions)
+        read = OnePass(directions, chooses)
         (out,) = read.run(flat, [read.variable(leaf, i) for i, leaf in enumerate(leaves)])
         if lines is not None:
             lines[:] = [line for line, _ in read.found.flags]
-        return out.array, (lax.stop_gradient(out.array), tuple(f for _, f in read.found.flags))
+        return out.array, tuple(flag for _, flag in read.found.flags)
 
     return value
 
@@ -194,7 +202,7 @@ def with_care(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any],
 def flags_at(flat: Flat, leaves: list[Any], key: jax.Array, lines: list[str]) -> tuple[Any, ...]:
     """What happened where, for a message; `lines` is filled with the lines."""
     try:
-        _, (_, flags) = of_one_pass(flat, leaves, key, lines)(leaves)
+        _, flags = of_one_pass(flat, leaves, key, lines)(leaves)
         lines[:] = [f"{SINGULAR}{line}" for line in lines]
     except NeedsCareError:
         value, found = at_point(flat, leaves)

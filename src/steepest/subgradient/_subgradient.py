@@ -81,7 +81,7 @@ def subgradient(
         call, point = traces.checked(args, kwargs)
         gradient, verdict = whole(call) if is_traced((call, key)) else jitted(call)
         if isinstance(verdict.proved, Tracer):  # here, or in what f closes over
-            return point.restore([jnp.where(verdict.proved, g, jnp.nan) for g in gradient])
+            return point.restore(gradient)
         if not verdict.proved:
             refuse(verdict, traces, call, key)
         return point.restore(gradient)
