@@ -86,6 +86,7 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
     count = itertools.count()
     steps: list[Step] = []
     shapes: dict[int, tuple[int, ...]] = {}
+    seen: dict[Any, list[Step]] = {}  # the same equation on the same numbers is one step
 
     def number(var: Any) -> int:
         place = next(count)
@@ -111,8 +112,16 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
                 outermost = call is None and defined_by_jax(called.jaxpr)
                 outs: list[Atom] = walk(called, inputs, eqn if outermost else call)
             else:
-                outs = [number(var) for var in eqn.outvars]
-                steps.append(_step(eqn, inputs, outs, call or eqn))
+                same = (
+                    eqn.primitive.name,
+                    *[a if isinstance(a, int) else identity(a) for a in inputs],
+                )
+                step = next((s for s in seen.get(same, ()) if _alike(s.params, eqn.params)), None)
+                if step is None:
+                    step = _step(eqn, inputs, [number(var) for var in eqn.outvars], call or eqn)
+                    steps.append(step)
+                    seen.setdefault(same, []).append(step)
+                outs = list(step.outputs)
             env.update(zip(eqn.outvars, outs, strict=True))
         return [read(atom) for atom in inner.jaxpr.outvars]
 
@@ -120,6 +129,10 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
     outputs = walk(closed, inputs, call)
     flat = Flat(inputs, steps, outputs, shapes)
     return Flat(inputs, read_steps(flat), outputs, shapes)
+
+
+def _alike(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a is b or str(a) == str(b)
 
 
 def _step(eqn: Any, inputs: list[Atom], outputs: list[Any], source: Any) -> Step:
@@ -150,6 +163,12 @@ def bind(eqn: Any, values: list[Any]) -> list[Any]:
     """The equation as it stands, in the user's precision."""
     out = eqn.primitive.bind(*values, **eqn.params)
     return list(out) if eqn.primitive.multiple_results else [out]
+
+
+def identity(v: Value) -> Any:
+    """Equal for values that are known to be equal."""
+    numbers = known(v)
+    return v.name if numbers is None else (numbers.shape, str(numbers.dtype), numbers.tobytes())
 
 
 def known(value: Value) -> np.ndarray | None:

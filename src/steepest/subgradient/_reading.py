@@ -23,7 +23,7 @@ from jax.core import Tracer
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth, user_line
 from steepest.subgradient import _structure as structure
-from steepest.subgradient._flat import SMALL, Apply, Atom, Flat, Step
+from steepest.subgradient._flat import SMALL, Apply, Atom, Flat, Step, identity
 from steepest.subgradient._value import Value, constant
 
 
@@ -177,7 +177,7 @@ class Reading(ABC):
     ) -> list[Value]:
         """A smooth step, with what its structure says of the outcome."""
         outs = self.step(name, params, inputs, line, apply)
-        same = (name, label, *[structure.identity(v) for v in inputs])
+        same = (name, label, *[identity(v) for v in inputs])
         for place, out in enumerate(outs):
             # The same step on the same values gives the same value.
             out.name = self.numbered.setdefault((place, same), out.name)

@@ -12,12 +12,6 @@ from steepest.subgradient._flat import SMALL, known
 from steepest.subgradient._value import Value
 
 
-def identity(v: Value) -> Any:
-    """Equal for values that are known to be equal."""
-    numbers = known(v)
-    return v.name if numbers is None else (numbers.shape, str(numbers.dtype), numbers.tobytes())
-
-
 def settled(inputs: list[Value]) -> Value | None:
     """The case of a select whose predicate is known while tracing."""
     which, *cases = inputs
