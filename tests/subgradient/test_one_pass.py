@@ -156,9 +156,10 @@ def test_a_tie_is_judged_by_the_terms_that_met():
     f = lambda w: relu(features @ w)
     # Far from the kink, although the largest feature times the largest weight is not.
     np.testing.assert_allclose(subgradient(f)(jnp.array([-1e-6, 1.3])), [1e6, 1.0])
-    tied = lambda w: jnp.abs(jnp.array([0.1, 0.2, -0.3]) @ w)  # 0 up to rounding
+    tied = lambda w: jnp.abs(jnp.array([0.1, 0.2, 0.4, -0.7]) @ w)  # 6e-8 at 1
+    assert float(tied(jnp.ones(4))) > 0
     found = {
-        tuple(np.sign(subgradient(tied, key=jax.random.key(k))(jnp.ones(3)))) for k in range(9)
+        tuple(np.sign(subgradient(tied, key=jax.random.key(k))(jnp.ones(4)))) for k in range(9)
     }
     assert len(found) == 2
 
