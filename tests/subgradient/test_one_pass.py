@@ -145,6 +145,22 @@ def test_singular_steps(name):
     assert np.isnan(jax.jit(subgradient(f))(0.0))
 
 
+SIGN = lambda x: x[1] * jnp.sign(x[1])  # can jump: not for one pass
+UNKNOWN = {
+    "maximum": lambda x: jnp.maximum(-1 / x[0], 3.0),
+    "largest": lambda x: jnp.max(jnp.stack([-1 / x[0], 3.0 + x[1]])),
+    "sorted": lambda x: jnp.sort(jnp.stack([-1 / x[0], 3.0 + x[1], 1.0 + x[1]]))[1],
+    "switch": lambda x: jnp.where(-1 / x[0] > 3.0, -1 / x[0], 3.0),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_value_that_is_not_known_may_be_the_largest(name):
+    f = UNKNOWN[name]
+    for g in (f, lambda x: f(x) + SIGN(x)):
+        assert np.isnan(jax.jit(subgradient(g))(jnp.zeros(2))).all()
+
+
 def test_a_singular_step_that_f_does_not_rest_on():
     f = lambda x: (jnp.array([0.0, 1.0]) * jnp.log(x)).sum()
     np.testing.assert_allclose(subgradient(f)(jnp.array([0.0, 2.0])), [0.0, 0.5])

@@ -18,24 +18,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from steepest.pieces import _smooth as smooth
 from steepest.pieces._walk import TIE_FACTOR
 from steepest.subgradient import _taylor as taylor
-from steepest.subgradient._agreement import (
-    cases_agree,
-    either_and,
-    picks_what_it_compared,
-    stacked,
-    vanishes,
-)
+from steepest.subgradient._agreement import stacked
 from steepest.subgradient._flat import Apply
 from steepest.subgradient._frozen import mended
-from steepest.subgradient._masks import spread
+from steepest.subgradient._marking import Marking
 from steepest.subgradient._plain import STAIRS, room, singular_rule, threshold
-from steepest.subgradient._reading import Reading
-from steepest.subgradient._roots import MovedRoot, Root, rooted
+from steepest.subgradient._roots import rooted
 from steepest.subgradient._sites import (
     along_axes,
     is_near,
@@ -54,17 +45,15 @@ from steepest.subgradient._value import Value, either, eps_of, is_float
 SINGULAR, TIED, JUMPS = "singular ", "tied ", "jumps "
 
 
-class Along(Reading):
+class Along(Marking):
     """See the module. `lenient`: take the root of anything that grows like t² for a norm, since
     only the values along the direction count. `order`: the number of Taylor coefficients."""
 
     def __init__(
         self, directions: list[Any], sides: str | None, lenient: bool = False, order: int = ORDER
     ):
-        super().__init__()
-        self.directions, self.sides, self.lenient = directions, sides, lenient
-        self.degree = order
-        self.moved: dict[Any, tuple[Root, Root]] = {}
+        super().__init__(sides)
+        self.directions, self.lenient, self.degree = directions, lenient, order
 
     def variable(self, array: Any, place: int) -> Value:
         d = self.directions[place][None]
@@ -97,10 +86,13 @@ class Along(Reading):
             Value(o, True, s, series, spans)
             for o, s, (series, spans) in zip(outs, sizes, rows, strict=True)
         ]
-        if name == "sqrt" and singular is not None:
+        if singular is not None:
             (out,) = values
-            out.array = jnp.where(singular, jnp.zeros_like(out.array), out.array)
-            self.add_norm(out, inputs[0], norm)
+            # A root is zero where it is singular; of the others not even the value is known.
+            value = 0.0 if name in ("sqrt", "cbrt") else jnp.nan
+            out.array = jnp.where(singular, jnp.asarray(value, out.array.dtype), out.array)
+            if name == "sqrt":
+                self.add_norm(out, inputs[0], norm)
         self.spread_marks(name, params, inputs, values, apply, bad)
         return values
 
@@ -128,69 +120,6 @@ class Along(Reading):
         row = jnp.stack(taylor.root_at_zero(safe)[1:])
         out.series = jnp.where(norm, row, out.series)
         out.spans = jnp.where(norm, jnp.abs(row), out.spans)
-
-    def spread_marks(
-        self,
-        name: str,
-        params: dict[str, Any],
-        inputs: list[Value],
-        outs: list[Value],
-        apply: Apply,
-        bad: Any = None,
-    ) -> None:
-        """What of the outputs is unproved, may have jumped, and is a function of one number."""
-        forgiven = picks_what_it_compared(name, inputs)
-        for mark in ("unproved", "jumped"):
-            masks = [getattr(v, mark) for v in inputs]
-            for i in forgiven:  # as far as the compared numbers are sound themselves
-                compared = masks[0] if i else None
-                masks[i] = (
-                    either_and(masks[i], lambda m=compared: jnp.any(m))
-                    if (compared is not None)
-                    else None
-                )
-            if mark == "unproved" and name == "select_n":
-                masks[0] = either_and(masks[0], lambda: ~cases_agree(inputs[1:]))
-            if mark == "unproved" and name == "mul":
-                masks = [
-                    either_and(m, lambda other=other: ~vanishes(other))
-                    for m, other in zip(masks, reversed(inputs), strict=True)
-                ]
-            found = spread(name, params, inputs, masks, [o.array for o in outs], apply)
-            for out, mask in zip(outs, found, strict=True):
-                setattr(out, mark, mask)
-        if bad is not None:
-            outs[0].unproved = either(outs[0].unproved, bad)
-        self.set_roots(name, params, inputs, outs, apply)
-        for out in outs:
-            self.close(out)
-
-    def set_roots(
-        self, name: str, params: Any, inputs: list[Value], outs: list[Value], apply: Apply
-    ) -> None:
-        varying = [v for v in inputs if v.varies]
-        roots = {v.root for v in varying}
-        if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
-            if len(roots) == 1 and None not in roots:
-                outs[0].root = roots.pop()
-        elif name in smooth.MOVES and len(inputs) == 1 and len(outs) == 1 and None not in roots:
-            (root,) = roots
-            key = (name, str(params), id(root))
-            if key not in self.moved:
-                self.moved[key] = (root, MovedRoot(root, apply))
-            outs[0].root = self.moved[key][1]
-        for out in outs:
-            if out.root is None:
-                rooted(out)
-
-    def close(self, out: Value) -> None:
-        """End the mark where a function of one number agrees on both sides of its value."""
-        if out.jumped is None or self.sides is None or out.root.value is out:
-            return
-        array = out.array if out.is_float else out.array.astype(jnp.int32)
-        gap = lax.pmax(array, self.sides) - lax.pmin(array, self.sides)
-        allowed = room(out, eps_of([out])) if out.is_float else 0
-        out.jumped = out.jumped & ~((gap <= allowed) & out.root.usable)
 
     # ---- choices
 
@@ -226,6 +155,9 @@ class Along(Reading):
             if series.shape[0]:
                 out.series = pick(series[:, 0], series[:, 1])
                 out.spans = pick(spans[:, 0], spans[:, 1])
+        for v in (a, b):  # what is not known may be the larger
+            if v.unproved is not None:
+                out.unproved = either(out.unproved, v.unproved & jnp.isnan(v.array))
         for i, case in enumerate(cases):
             seen = alive[i]
             if case.unproved is not None:
@@ -257,7 +189,8 @@ class Along(Reading):
             if mask is not None:
                 seen = views(jnp.broadcast_to(mask, x.shape).astype(keys.dtype), params, 0.0) > 0
                 # What is tied at the point may win on another side.
-                among = alive if mark == "unproved" else alive | tied
+                # What is not known may be the largest.
+                among = alive | jnp.isnan(keys) if mark == "unproved" else alive | tied
                 setattr(out, mark, jnp.any(seen & among, axis=0))
         return rooted(out)
 
@@ -318,10 +251,13 @@ class Along(Reading):
         self.found.winners.append(order)
         self.found.jumps += several
         out = rooted(Value(order, True))
+        if x.unproved is not None:
+            out.unproved = jnp.broadcast_to(jnp.any(x.unproved), order.shape)
         if several:
             self.mark(TIED, line, open_)
             self.mark(JUMPS, line, tied)
-            out.unproved = jnp.broadcast_to(jnp.any(open_), order.shape)
+            lost = jnp.broadcast_to(jnp.any(open_), order.shape)
+            out.unproved = either(out.unproved, lost)
             out.jumped = jnp.broadcast_to(jnp.any(tied), order.shape)
         return out
 

@@ -29,7 +29,7 @@ from steepest.subgradient._value import Value, eps_of
 
 
 class NeedsCareError(Exception):
-    """The program holds a choice that can jump, or a root that is defined where it is zero."""
+    """The program holds what one pass does not read: a jump, a root at zero, an order of NaN."""
 
 
 class OnePass(Reading):
@@ -120,7 +120,7 @@ class OnePass(Reading):
         return Value(array, True, pick(fixed.size), tangent=pick(_or_zero(x)), doubtful=x.doubtful)
 
     def order(self, x: Value, axis: int, line: str, several: bool) -> Value:
-        if several:
+        if several or x.doubtful:  # the place of what is not known is not known
             raise NeedsCareError
         fixed, slope = still(x), _or_zero(x)[None]
         order, _, _ = order_along(

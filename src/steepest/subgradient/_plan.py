@@ -43,7 +43,7 @@ def ask(flat: Flat) -> None:
         chooses = step.name in RULES or step.name in FLOW
         if chooses or step.wants[0]:
             slopes.update(places)
-        if chooses or step.name in smooth.SINGULAR or (step.wants[1] and _passes_on(step)):
+        if chooses or _may_be_singular(step) or (step.wants[1] and step.name in _SIZED):
             sizes.update(places)
 
 
@@ -51,13 +51,15 @@ def _any(places: list[int], among: set[int]) -> bool:
     return any(place in among for place in places)
 
 
+def _may_be_singular(step: Step) -> bool:
+    if step.name == "div" and not isinstance(step.inputs[1], int):
+        return False
+    return step.name in smooth.SINGULAR
+
+
+# The size of their outcome follows from the sizes of their inputs.
 _SIZED = (
     smooth.STRUCTURAL
     | {"select_n", "mul", "div", "neg", "integer_pow", "log", "add", "sub", "add_any", "square"}
     | {"tanh", "sin", "tan", "erf", "sinh", "asinh", "atan", "expm1", "log1p", "asin", "atanh"}
 )
-
-
-def _passes_on(step: Step) -> bool:
-    """Whether the size of its outcome follows from the sizes of its inputs."""
-    return step.name in _SIZED

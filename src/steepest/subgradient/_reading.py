@@ -10,6 +10,7 @@ reads.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,7 +135,9 @@ class Reading(ABC):
             arrays = [lax.stop_gradient(v.array) if v.is_float else v.array for v in inputs]
             return [constant(out) for out in step.apply(arrays)]
         if not any(v.varies for v in inputs):
-            return constants(inputs, _switched if name == "switch" else step.apply)
+            few = all(math.prod(shape) <= 1 for shape in step.shapes)
+            known = few or step.equation.outvars[0].aval.dtype == np.bool_
+            return constants(inputs, _switched if name == "switch" else step.apply, known)
         eqn = step.equation
         for atom in [*eqn.invars, *eqn.outvars]:
             dtype = getattr(atom.aval, "dtype", None)
@@ -213,10 +216,11 @@ class Reading(ABC):
         return self.simple("neg", [lower], line)
 
 
-def constants(inputs: list[Value], apply: Apply) -> list[Value]:
+def constants(inputs: list[Value], apply: Apply, known: bool = True) -> list[Value]:
+    """What does not depend on x; `known`: to be computed while tracing, as predicates are."""
     arrays = [v.array for v in inputs]
     small = all(not isinstance(a, Tracer) and np.size(a) <= SMALL for a in arrays)
-    if small and arrays:
+    if known and small and arrays:
         with jax.ensure_compile_time_eval():
             outs = apply(arrays)
     else:

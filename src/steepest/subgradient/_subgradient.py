@@ -50,15 +50,21 @@ def subgradient(
 
     Returns: a function of f's arguments that returns a pytree like x (a tuple for several
         `argnums`) of arrays of x's dtype. Where no element can be proved it raises; under `jit` or
-        `vmap` its result is NaN. It raises
+        `vmap` its result is NaN (of numbers that leave the dtype's range it is what `jax.grad`
+        makes of them). It raises
         ArgumentError: x is not a pytree of floats.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth, with the line.
-        NotLocallyLipschitzError: f jumps at x, or was found to jump or to grow steeper near x.
+        NotLocallyLipschitzError: f is not finite at x, jumps there, or was found to jump or to grow
+            steeper near x.
         UnprovedError: otherwise; the message names the line.
 
     A tie is a margin within 8·eps·Σ|terms| of the equations that made its operands, eps being that
-    of their dtype (for matrix products a bound of the root-mean-square is taken).
+    of their dtype (of a product with n terms within max(1, 8/n^¼)·eps·Σ|terms|).
+
+    Where no choice can jump it runs in less than twice the time of `jax.grad` and compiles in about
+    twice. Elsewhere (`sign`, `argmax`, `floor`, `cond`, selects not seen to be continuous, norms) a
+    second reading stands by, which takes several times as long to compile.
 
     >>> import jax, jax.numpy as jnp
     >>> relu = lambda x: jnp.maximum(x, 0.0)
