@@ -23,6 +23,7 @@ from steepest.errors import (
     SteepestError as SteepestError,
     StoreError as StoreError,
     TooManyPiecesError as TooManyPiecesError,
+    UnprovedError as UnprovedError,
     UnsupportedPrimitiveError as UnsupportedPrimitiveError,
 )
 from steepest.homogeneity import (

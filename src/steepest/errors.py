@@ -21,6 +21,10 @@ class NotLocallyLipschitzError(SteepestError):
     """The function jumps, or its slope is unbounded, near the point: no Clarke differential."""
 
 
+class UnprovedError(SteepestError, ArithmeticError):
+    """What was asked for could not be proved at this point; the message names the line."""
+
+
 class UnsupportedPrimitiveError(SteepestError):
     """A JAX primitive for which no rule is known; the message names it and the user's line."""
 

@@ -10,7 +10,8 @@ import pytest
 from clarke.exact_oracle import gradients, random_expression, run_jax
 from steepest.clarke import clarke
 from steepest.convex import Hull
-from steepest.subgradient import UnprovedError, directional_derivative, subgradient
+from steepest.errors import UnprovedError
+from steepest.subgradient import directional_derivative, subgradient
 
 LONG = os.environ.get("STEEPEST_PROFILE") == "long"
 SHAPES, DRAWS = (500, 20) if LONG else (10, 4)

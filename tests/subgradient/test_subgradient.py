@@ -12,9 +12,10 @@ from steepest.errors import (
     NotLocallyLipschitzError,
     NotScalarError,
     SteepestError,
+    UnprovedError,
     UnsupportedPrimitiveError,
 )
-from steepest.subgradient import UnprovedError, directional_derivative, subgradient
+from steepest.subgradient import directional_derivative, subgradient
 
 relu = jax.nn.relu
 

@@ -16,7 +16,10 @@ from jax._src import source_info_util
 _JAX = Path(jax.__file__).parent
 _INSTALLED = {"site-packages", "dist-packages"}
 _PACKAGE = Path(__file__).parent.parent
-for _name in ("pieces", "clarke", "homogeneity", "audit", "autodiff.py", "lipschitz.py"):
+for _name in (
+    *("pieces", "clarke", "subgradient", "homogeneity", "flow", "audit"),
+    *("autodiff.py", "lipschitz.py"),
+):
     source_info_util.register_exclusion(str(_PACKAGE / _name))
 
 

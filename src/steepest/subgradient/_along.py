@@ -18,18 +18,19 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from steepest.pieces import _smooth as smooth
 from steepest.pieces._walk import TIE_FACTOR
 from steepest.subgradient import _taylor as taylor
+from steepest.subgradient._agreement import stacked
+from steepest.subgradient._flat import Apply
 from steepest.subgradient._frozen import mended
-from steepest.subgradient._loop import Apply, Loop
-from steepest.subgradient._masks import spread
+from steepest.subgradient._marking import Marking
 from steepest.subgradient._plain import STAIRS, room, singular_rule, threshold
+from steepest.subgradient._roots import rooted
 from steepest.subgradient._sites import (
     along_axes,
     is_near,
+    near_top,
     one_hot,
     order_along,
     plain_winners,
@@ -40,53 +41,19 @@ from steepest.subgradient._spans import coefficients
 from steepest.subgradient._taylor import ORDER
 from steepest.subgradient._value import Value, either, eps_of, is_float
 
-
-class Root:
-    """What other numbers are elementwise functions of; `turns`: where it passes from one side of
-    its value to the other as the direction is reversed."""
-
-    def __init__(self, value: Value):
-        self.value = value
-
-    @property
-    def turns(self) -> Any:
-        v = self.value
-        if v.nonnegative:
-            return jnp.ones(v.shape, bool)
-        if v.series is None or not v.is_float:
-            return jnp.zeros(v.shape, bool)
-        return jnp.abs(v.series[0]) > TIE_FACTOR * eps_of([v]) * v.spans[0]
-
-    @property
-    def usable(self) -> Any:
-        """Where a mark may end: it turns, and does not jump itself."""
-        jumped = self.value.jumped
-        return self.turns if jumped is None else self.turns & ~jumped
+# Kinds of flags, before the line.
+SINGULAR, TIED, JUMPS = "singular ", "tied ", "jumps "
 
 
-class MovedRoot(Root):
-    """A root whose numbers were moved about."""
-
-    def __init__(self, root: Root, apply: Apply):
-        super().__init__(root.value)
-        self.root, self.apply = root, apply
-
-    @property
-    def usable(self) -> Any:
-        return self.apply([self.root.usable.astype(jnp.float32)])[0] > 0
-
-
-class Along(Loop):
+class Along(Marking):
     """See the module. `lenient`: take the root of anything that grows like t² for a norm, since
     only the values along the direction count. `order`: the number of Taylor coefficients."""
 
     def __init__(
         self, directions: list[Any], sides: str | None, lenient: bool = False, order: int = ORDER
     ):
-        super().__init__()
-        self.directions, self.sides, self.lenient = directions, sides, lenient
-        self.degree = order
-        self.moved: dict[Any, tuple[Root, Root]] = {}
+        super().__init__(sides)
+        self.directions, self.lenient, self.degree = directions, lenient, order
 
     def variable(self, array: Any, place: int) -> Value:
         d = self.directions[place][None]
@@ -119,10 +86,13 @@ class Along(Loop):
             Value(o, True, s, series, spans)
             for o, s, (series, spans) in zip(outs, sizes, rows, strict=True)
         ]
-        if name == "sqrt" and singular is not None:
+        if singular is not None:
             (out,) = values
-            out.array = jnp.where(singular, jnp.zeros_like(out.array), out.array)
-            self.add_norm(out, inputs[0], norm)
+            # A root is zero where it is singular; of the others not even the value is known.
+            value = 0.0 if name in ("sqrt", "cbrt") else jnp.nan
+            out.array = jnp.where(singular, jnp.asarray(value, out.array.dtype), out.array)
+            if name == "sqrt":
+                self.add_norm(out, inputs[0], norm)
         self.spread_marks(name, params, inputs, values, apply, bad)
         return values
 
@@ -151,69 +121,6 @@ class Along(Loop):
         out.series = jnp.where(norm, row, out.series)
         out.spans = jnp.where(norm, jnp.abs(row), out.spans)
 
-    def spread_marks(
-        self,
-        name: str,
-        params: dict[str, Any],
-        inputs: list[Value],
-        outs: list[Value],
-        apply: Apply,
-        bad: Any = None,
-    ) -> None:
-        """What of the outputs is unproved, may have jumped, and is a function of one number."""
-        forgiven = _picks_what_it_compared(name, inputs)
-        for mark in ("unproved", "jumped"):
-            masks = [getattr(v, mark) for v in inputs]
-            for i in forgiven:  # as far as the compared numbers are sound themselves
-                compared = masks[0] if i else None
-                masks[i] = (
-                    either_and(masks[i], lambda m=compared: jnp.any(m))
-                    if (compared is not None)
-                    else None
-                )
-            if mark == "unproved" and name == "select_n":
-                masks[0] = either_and(masks[0], lambda: ~_cases_agree(inputs[1:]))
-            if mark == "unproved" and name == "mul":
-                masks = [
-                    either_and(m, lambda other=other: ~_vanishes(other))
-                    for m, other in zip(masks, reversed(inputs), strict=True)
-                ]
-            found = spread(name, params, inputs, masks, [o.array for o in outs], apply)
-            for out, mask in zip(outs, found, strict=True):
-                setattr(out, mark, mask)
-        if bad is not None:
-            outs[0].unproved = either(outs[0].unproved, bad)
-        self.set_roots(name, params, inputs, outs, apply)
-        for out in outs:
-            self.close(out)
-
-    def set_roots(
-        self, name: str, params: Any, inputs: list[Value], outs: list[Value], apply: Apply
-    ) -> None:
-        varying = [v for v in inputs if v.varies]
-        roots = {v.root for v in varying}
-        if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
-            if len(roots) == 1 and None not in roots:
-                outs[0].root = roots.pop()
-        elif name in smooth.MOVES and len(inputs) == 1 and len(outs) == 1 and None not in roots:
-            (root,) = roots
-            key = (name, str(params), id(root))
-            if key not in self.moved:
-                self.moved[key] = (root, MovedRoot(root, apply))
-            outs[0].root = self.moved[key][1]
-        for out in outs:
-            if out.root is None:
-                rooted(out)
-
-    def close(self, out: Value) -> None:
-        """End the mark where a function of one number agrees on both sides of its value."""
-        if out.jumped is None or self.sides is None or out.root.value is out:
-            return
-        array = out.array if out.is_float else out.array.astype(jnp.int32)
-        gap = lax.pmax(array, self.sides) - lax.pmin(array, self.sides)
-        allowed = room(out, eps_of([out])) if out.is_float else 0
-        out.jumped = out.jumped & ~((gap <= allowed) & out.root.usable)
-
     # ---- choices
 
     def pair(self, a: Value, b: Value) -> tuple[Any, Any, Any, Any]:
@@ -227,19 +134,37 @@ class Along(Loop):
         return index, near, open_, alive
 
     def larger(self, a: Value, b: Value, line: str) -> Value:
-        index, _, _, alive = self.pair(a, b)
+        return self.picked(a, b, [a, b])
+
+    def switch(self, u: Value, v: Value, cases: list[Value], line: str) -> Value:
+        out = self.picked(u, v, cases)
+        for mark in ("unproved", "jumped"):  # a margin that is not sound decides nothing
+            setattr(out, mark, either(getattr(out, mark), getattr(u, mark), getattr(v, mark)))
+        return out
+
+    def picked(self, a: Value, b: Value, cases: list[Value]) -> Value:
+        """The first case where a is larger, the second where b is; equal where a and b are."""
+        index, near, _, alive = self.pair(a, b)
         first = index == 0
         self.found.winners.append(first)
         pick = lambda x, y: jnp.where(first, x, y)
-        series, spans = stacked(a, b, first.shape)
-        out = Value(pick(a.array, b.array), True, pick(a.size, b.size))
-        if series.shape[0]:
-            out.series, out.spans = pick(series[:, 0], series[:, 1]), pick(spans[:, 0], spans[:, 1])
-        for mark in ("unproved", "jumped"):
-            masks = [getattr(v, mark) for v in (a, b)]
-            found = either(*[None if m is None else alive[i] & m for i, m in enumerate(masks)])
-            setattr(out, mark, found)
-        self.set_roots("max", {}, [a, b], [out], lambda v: v)
+        out = Value(pick(cases[0].array, cases[1].array), True)
+        if out.is_float:
+            series, spans = stacked(cases[0], cases[1], jnp.shape(out.array))
+            out.size = pick(cases[0].size, cases[1].size)
+            if series.shape[0]:
+                out.series = pick(series[:, 0], series[:, 1])
+                out.spans = pick(spans[:, 0], spans[:, 1])
+        for v in (a, b):  # what is not known may be the larger
+            if v.unproved is not None:
+                out.unproved = either(out.unproved, v.unproved & jnp.isnan(v.array))
+        for i, case in enumerate(cases):
+            seen = alive[i]
+            if case.unproved is not None:
+                out.unproved = either(out.unproved, seen & case.unproved)
+            if case.jumped is not None:  # it may win on another side
+                out.jumped = either(out.jumped, (seen | near) & case.jumped)
+        self.set_roots("max", {}, [a, b, *cases], [out], lambda v: v)
         self.close(out)
         return out
 
@@ -253,6 +178,7 @@ class Along(Loop):
         )
         series, spans = many(x.series), many(x.spans)
         index, _, alive = winners_along(keys, sizes, series, spans, eps_of([x]))
+        tied = near_top(keys, sizes, jnp.ones(keys.shape, bool), eps_of([x]))
         self.found.winners.append(one_hot(index, keys.shape[0]))
         take = lambda stack: jnp.take_along_axis(stack, index[None], 0)[0]
         out = Value(take(keys), True, take(sizes))
@@ -262,7 +188,10 @@ class Along(Loop):
             mask = getattr(x, mark)
             if mask is not None:
                 seen = views(jnp.broadcast_to(mask, x.shape).astype(keys.dtype), params, 0.0) > 0
-                setattr(out, mark, jnp.any(seen & alive, axis=0))
+                # What is tied at the point may win on another side.
+                # What is not known may be the largest.
+                among = alive | jnp.isnan(keys) if mark == "unproved" else alive | tied
+                setattr(out, mark, jnp.any(seen & among, axis=0))
         return rooted(out)
 
     def jump(
@@ -322,10 +251,13 @@ class Along(Loop):
         self.found.winners.append(order)
         self.found.jumps += several
         out = rooted(Value(order, True))
+        if x.unproved is not None:
+            out.unproved = jnp.broadcast_to(jnp.any(x.unproved), order.shape)
         if several:
             self.mark(TIED, line, open_)
             self.mark(JUMPS, line, tied)
-            out.unproved = jnp.broadcast_to(jnp.any(open_), order.shape)
+            lost = jnp.broadcast_to(jnp.any(open_), order.shape)
+            out.unproved = either(out.unproved, lost)
             out.jumped = jnp.broadcast_to(jnp.any(tied), order.shape)
         return out
 
@@ -350,73 +282,6 @@ class Along(Loop):
 
     def child(self, winners: Any) -> Along:
         return Along(self.directions, self.sides, self.lenient, self.degree)
-
-
-# Kinds of flags, before the line.
-SINGULAR, TIED, JUMPS = "singular ", "tied ", "jumps "
-
-
-def rooted(v: Value) -> Value:
-    v.root = Root(v)
-    return v
-
-
-def stacked(a: Value, b: Value, shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Coefficients and their sizes of a pair, each (n, 2, *shape)."""
-    n = max(0 if v.series is None else v.series.shape[0] for v in (a, b))
-    both = []
-    for of in ("series", "spans"):
-        rows = []
-        for v in (a, b):
-            stack = taylor.padded(getattr(v, of), v.shape, n, a.array.dtype)
-            lead = stack.reshape(n, *[1] * (len(shape) - len(v.shape)), *v.shape)
-            rows.append(jnp.broadcast_to(lead, (n, *shape)))
-        both.append(jnp.stack(rows, axis=1))
-    return both[0], both[1]
-
-
-def either_and(mask: Any, other: Any) -> Any:
-    return None if mask is None else mask & other()
-
-
-def _vanishes(v: Value) -> Any:
-    """Whether a factor is zero to the last coefficient."""
-    if not v.is_float:
-        return jnp.zeros(v.shape, bool)
-    eps = TIE_FACTOR * eps_of([v])
-    zero = jnp.abs(v.array) <= eps * v.size
-    if v.series is None:
-        return zero
-    return zero & jnp.all(jnp.abs(v.series) <= eps * v.spans, axis=0)
-
-
-def _cases_agree(cases: list[Value]) -> Any:
-    first, *others = cases
-    if not first.is_float:
-        joint = [first.array == other.array for other in others]
-    else:
-        eps = TIE_FACTOR * eps_of(cases)
-        joint = []
-        for other in others:
-            same = jnp.abs(first.array - other.array) <= eps * (first.size + other.size)
-            series, spans = stacked(first, other, jnp.shape(first.array))
-            gap = jnp.abs(series[:, 0] - series[:, 1]) <= eps * (spans[:, 0] + spans[:, 1])
-            joint.append(same & jnp.all(gap, axis=0))
-    result = joint[0]
-    for j in joint[1:]:
-        result = result & j
-    return result
-
-
-def _picks_what_it_compared(name: str, inputs: list[Value]) -> set[int]:
-    """Inputs whose marks end: a select between the compared, an index into the compared."""
-    operand = inputs[0]
-    if name == "select_n" and len(inputs) == 3 and operand.source is not None:
-        names = frozenset(v.name for v in inputs[1:])
-        return {0} if operand.source == names else set()
-    if name in ("gather", "dynamic_slice"):
-        return {i for i, v in enumerate(inputs) if i and v.varies and v.source == operand.name}
-    return set()
 
 
 def _beside(name: str, t: Any) -> tuple[Any, Any, Any]:

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import PyTree
 
-from steepest.errors import ArgumentError, NotLocallyLipschitzError
+from steepest.errors import ArgumentError, NotLocallyLipschitzError, UnprovedError
 from steepest.inputs import as_point, is_traced
 from steepest.subgradient._along import SINGULAR, TIED
 from steepest.subgradient._program import Beside, at_point, beside
-from steepest.subgradient._subgradient import Reading, UnprovedError
+from steepest.subgradient._subgradient import Traces
 
 
 def directional_derivative(f: Callable[..., Any], *, argnums: int = 0) -> Callable[..., jax.Array]:
@@ -37,12 +37,12 @@ def directional_derivative(f: Callable[..., Any], *, argnums: int = 0) -> Callab
     >>> float(directional_derivative(abs)(0.0, -2.0))
     2.0
     """
-    read = Reading(f, argnums)
+    traces = Traces(f, argnums)
 
     def computed(call: Any, directions: list[Any], lines: list[str] | None = None) -> Beside:
-        closed, leaves, _ = read.traced(call)
-        value, found = at_point(closed, leaves)
-        side = beside(closed, leaves, directions, value, found=found, along_only=True, lines=lines)
+        flat, leaves = traces.planned(call)
+        value, found = at_point(flat, leaves)
+        side = beside(flat, leaves, directions, value, found=found, along_only=True, lines=lines)
         moves = jnp.any(jnp.stack([jnp.any(d != 0) for d in directions]))
         return side._replace(
             winners=(),
@@ -55,7 +55,7 @@ def directional_derivative(f: Callable[..., Any], *, argnums: int = 0) -> Callab
 
     def of_arguments(*args: Any, **kwargs: Any) -> jax.Array:
         *rest, d = args
-        call, point = read.checked(tuple(rest), kwargs)
+        call, point = traces.checked(tuple(rest), kwargs)
         directions = _like(point, d)
         traced = is_traced((call, directions))
         side = computed(call, directions) if traced else jitted(call, directions)

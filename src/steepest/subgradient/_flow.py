@@ -16,8 +16,16 @@ from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
-from steepest.subgradient._loop import Loop, constant
-from steepest.subgradient._value import Value, either
+from steepest.subgradient._flat import Step
+from steepest.subgradient._reading import Reading
+from steepest.subgradient._value import Value, constant, either
+
+
+def bodies_of(name: str, params: dict[str, Any]) -> list[jex_core.ClosedJaxpr]:
+    """The programs among the parameters of a control flow primitive."""
+    return {"scan": lambda: [params["jaxpr"]], "cond": lambda: list(params["branches"])}.get(
+        name, list
+    )()
 
 
 def varying(jaxpr: Any, flags: list[bool]) -> list[bool]:
@@ -30,8 +38,8 @@ def varying(jaxpr: Any, flags: list[bool]) -> list[bool]:
     return [depends(atom) for atom in jaxpr.outvars]
 
 
-def _scan(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
-    p = eqn.params
+def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Value]:
+    p = step.params
     n_consts, n_carry = p["num_consts"], p["num_carry"]
     consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
     xs = inputs[n_consts + n_carry :]
@@ -44,15 +52,15 @@ def _scan(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
         if wider == moving:
             break
         moving = wider
-    children: list[Loop] = []
+    children: list[Reading] = []
 
     def packed(values: list[Value], flags: list[bool]) -> list[Any]:
         return [
-            loop.components(v) if flag else (jnp.asarray(v.array),)
+            read.components(v) if flag else (jnp.asarray(v.array),)
             for v, flag in zip(values, flags, strict=True)
         ]
 
-    def unpacked(child: Loop, parts: Any, flags: list[bool]) -> list[Value]:
+    def unpacked(child: Reading, parts: Any, flags: list[bool]) -> list[Value]:
         return [
             child.restored(part) if flag else constant(part[0])
             for part, flag in zip(parts, flags, strict=True)
@@ -63,10 +71,11 @@ def _scan(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
 
     def body(parts: Any, item: Any) -> Any:
         rows, winners = item
-        child = loop.child(winners)
+        child = read.child(winners)
         children.append(child)
         outs = child.run(
-            p["jaxpr"], [*consts, *unpacked(child, parts, moving), *unpacked(child, rows, of_xs)]
+            step.bodies[0],
+            [*consts, *unpacked(child, parts, moving), *unpacked(child, rows, of_xs)],
         )
         of_ys[:] = [v.varies for v in outs[n_carry:]]
         return packed(outs[:n_carry], moving), (
@@ -75,26 +84,26 @@ def _scan(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
             tuple(flag for _, flag in child.found.flags),
         )
 
-    rows = [jax.tree.map(lambda a: a, part) for part in _stacked_parts(loop, xs, of_xs)]
+    rows = [jax.tree.map(lambda a: a, part) for part in _stacked_parts(read, xs, of_xs)]
     last, (ys, winners, flags) = lax.scan(
         body,
         packed(carry, moving),
-        (rows, _given(loop)),
+        (rows, _given(read)),
         length=p["length"],
         reverse=p["reverse"],
         unroll=p["unroll"],
     )
-    _adopt(loop, children[-1], winners, [jnp.any(flag) for flag in flags])
+    _adopt(read, children[-1], winners, [jnp.any(flag) for flag in flags])
     return [
-        *unpacked(loop, last, moving),
-        *[_unstacked(loop, part, flag) for part, flag in zip(ys, of_ys, strict=True)],
+        *unpacked(read, last, moving),
+        *[_unstacked(read, part, flag) for part, flag in zip(ys, of_ys, strict=True)],
     ]
 
 
-def _stacked_parts(loop: Loop, xs: list[Value], flags: list[bool]) -> list[Any]:
+def _stacked_parts(read: Reading, xs: list[Value], flags: list[bool]) -> list[Any]:
     """Components with the scanned axis first, also for stacks of coefficients."""
     return [
-        _lead(loop.components(v), v.array.ndim) if flag else (jnp.asarray(v.array),)
+        _lead(read.components(v), v.array.ndim) if flag else (jnp.asarray(v.array),)
         for v, flag in zip(xs, flags, strict=True)
     ]
 
@@ -103,42 +112,42 @@ def _lead(parts: Any, ndim: int) -> Any:
     return tuple(jnp.moveaxis(a, 1, 0) if a.ndim > ndim else a for a in parts)
 
 
-def _unstacked(loop: Loop, parts: Any, flag: bool) -> Value:
+def _unstacked(read: Reading, parts: Any, flag: bool) -> Value:
     if not flag:
         return constant(parts[0])
     ndim = parts[0].ndim
-    return loop.restored(tuple(jnp.moveaxis(a, 0, 1) if a.ndim > ndim else a for a in parts))
+    return read.restored(tuple(jnp.moveaxis(a, 0, 1) if a.ndim > ndim else a for a in parts))
 
 
-def _given(loop: Loop) -> Any:
+def _given(read: Reading) -> Any:
     """The winners that a reading consumes here, () for one that finds them."""
-    winners = getattr(loop, "winners", None)
+    winners = getattr(read, "winners", None)
     return () if winners is None else next(winners)
 
 
-def _adopt(loop: Loop, child: Loop, winners: Any, flags: list[Any]) -> None:
-    if getattr(loop, "winners", None) is None:
-        loop.found.winners.append(winners)
+def _adopt(read: Reading, child: Reading, winners: Any, flags: list[Any]) -> None:
+    if getattr(read, "winners", None) is None:
+        read.found.winners.append(winners)
     lines = [line for line, _ in child.found.flags]
-    loop.found.flags += list(zip(lines, flags, strict=True))
-    loop.found.jumps += child.found.jumps
-    loop.found.norms += child.found.norms
+    read.found.flags += list(zip(lines, flags, strict=True))
+    read.found.jumps += child.found.jumps
+    read.found.norms += child.found.norms
 
 
-def _cond(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
+def _cond(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Value]:
     index, *operands = inputs
-    branches = eqn.params["branches"]
+    branches = step.params["branches"]
     if not index.varies and not isinstance(index.array, Tracer):
-        return loop.run(branches[int(np.clip(index.array, 0, len(branches) - 1))], operands)
-    given = _given(loop)
-    children: dict[int, Loop] = {}
+        return read.run(step.bodies[int(np.clip(index.array, 0, len(branches) - 1))], operands)
+    given = _given(read)
+    children: dict[int, Reading] = {}
 
     def taken(i: int) -> Any:
-        child = loop.child(given[i] if given else ())
+        child = read.child(given[i] if given else ())
         children[i] = child
-        outs = child.run(branches[i], operands)
+        outs = child.run(step.bodies[i], operands)
         return (
-            [loop.components(v) for v in outs],
+            [read.components(v) for v in outs],
             tuple(child.found.winners),
             tuple(flag for _, flag in child.found.flags),
         )
@@ -157,15 +166,15 @@ def _cond(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
     parts, winners, flags = lax.switch(
         chosen, [lambda i=i: branch(i) for i in range(len(branches))]
     )
-    if getattr(loop, "winners", None) is None:
-        loop.found.winners.append(winners)
+    if getattr(read, "winners", None) is None:
+        read.found.winners.append(winners)
     for i, child in children.items():
-        loop.found.flags += [
+        read.found.flags += [
             (line_, flag) for (line_, _), flag in zip(child.found.flags, flags[i], strict=True)
         ]
-        loop.found.jumps += child.found.jumps
-        loop.found.norms += child.found.norms
-    outs = [loop.restored(part) for part in parts]
+        read.found.jumps += child.found.jumps
+        read.found.norms += child.found.norms
+    outs = [read.restored(part) for part in parts]
     roots = {v.root for v in inputs if v.varies}
     for out in outs:
         out.unproved = either(out.unproved, index.unproved)
@@ -173,11 +182,11 @@ def _cond(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
         if len(roots) == 1 and all(v.shape == () for v in [*inputs, out]) and index.root:
             # A function of one number, like an elementwise step.
             out.root = index.root
-            loop.close(out)
+            read.close(out)
     return outs
 
 
-def _while(loop: Loop, eqn: Any, inputs: list[Value], line: str) -> list[Value]:
+def _while(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Value]:
     raise UnsupportedPrimitiveError(
         f"a while loop on numbers that depend on x, at {line}, cannot be differentiated backwards; "
         "write it as a scan (a fori_loop with fixed bounds is one)."

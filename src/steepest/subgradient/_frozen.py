@@ -12,12 +12,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from steepest.subgradient._loop import Apply, Loop
+from steepest.subgradient._directions import RankOne
+from steepest.subgradient._flat import Apply
 from steepest.subgradient._plain import singular_rule
+from steepest.subgradient._reading import Reading
 from steepest.subgradient._value import Value
 
 
-class Frozen(Loop):
+class Frozen(Reading):
     """Reads the winners in program order; `directions` (or None) carries tangents along."""
 
     def __init__(self, winners: list[Any], directions: list[Any] | None):
@@ -76,6 +78,9 @@ class Frozen(Loop):
         first = next(self.winners)
         return self.applied([a, b], lambda v: [jnp.where(first, v[0], v[1])])[0]
 
+    def switch(self, u: Value, v: Value, cases: list[Value], line: str) -> Value:
+        return self.larger(cases[0], cases[1], line)
+
     def largest(self, views: Any, x: Value, params: dict[str, Any], line: str) -> Value:
         winners = next(self.winners)
 
@@ -122,7 +127,7 @@ def mended(v: Value, mask: Any) -> Value:
         return v
     shape = jnp.broadcast_shapes(v.shape, jnp.shape(mask))
     array = jnp.where(mask, jnp.asarray(0.5, v.array.dtype), jnp.broadcast_to(v.array, shape))
-    tangent = v.tangent
+    tangent = v.tangent.array if isinstance(v.tangent, RankOne) else v.tangent
     if tangent is not None:
         tangent = jnp.where(mask, jnp.zeros_like(tangent), jnp.broadcast_to(tangent, shape))
     return Value(
@@ -136,6 +141,8 @@ def mended(v: Value, mask: Any) -> Value:
         v.jumped,
         v.root,
         nonnegative=v.nonnegative,
+        positive=v.positive,
+        doubtful=v.doubtful,
         squares=v.squares,
         name=v.name,
     )

@@ -9,26 +9,36 @@ from jax import lax
 
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._walk import TIE_FACTOR
-from steepest.subgradient._loop import Apply, Loop
+from steepest.subgradient._flat import Apply
+from steepest.subgradient._reading import Reading
 from steepest.subgradient._sites import along_axes, is_near, order_along, plain_winners
 from steepest.subgradient._sizes import size_of
+from steepest.subgradient._structure import is_nonnegative, is_positive
 from steepest.subgradient._value import Value, eps_of, is_float
 
 
 def singular_rule(name: str, inputs: list[Value]) -> Any:
     """Where a step is not smooth, or None if it is so everywhere."""
-    if name == "pow" and inputs[1].varies:
+    if name == "pow" and inputs[1].varies and not is_positive(inputs[0]):
         return smooth.varying_power
     if name == "div" and not inputs[1].varies:
         return None
+    if name in _FINE_IF_POSITIVE and is_positive(inputs[_FINE_IF_POSITIVE[name]]):
+        return None
+    if name == "log1p" and is_nonnegative(inputs[0]):
+        return None
     return smooth.SINGULAR.get(name)
+
+
+# … with the place of the argument.
+_FINE_IF_POSITIVE = {"sqrt": 0, "rsqrt": 0, "log": 0, "pow": 0, "cbrt": 0, "div": 1}
 
 
 def room(v: Value, eps: float) -> Any:
     return TIE_FACTOR * eps * v.size
 
 
-class Plain(Loop):
+class Plain(Reading):
     """Values and sizes at the point; `found.flags` tell where something is tied or singular."""
 
     def variable(self, array: Any, place: int) -> Value:
@@ -61,6 +71,13 @@ class Plain(Loop):
         self.found.winners.append(first)
         size = jnp.where(first, a.size, b.size)
         return Value(jnp.maximum(a.array, b.array), True, size)
+
+    def switch(self, u: Value, v: Value, cases: list[Value], line: str) -> Value:
+        first = u.array >= v.array
+        self.tied(line, is_near(u.array, v.array, TIE_FACTOR * eps_of([u, v]) * (u.size + v.size)))
+        self.found.winners.append(first)
+        pick = lambda a, b: jnp.where(first, a, b)
+        return Value(pick(cases[0].array, cases[1].array), True, pick(cases[0].size, cases[1].size))
 
     def largest(self, views: Any, x: Value, params: dict[str, Any], line: str) -> Value:
         keys = views(x.array, params, -jnp.inf)

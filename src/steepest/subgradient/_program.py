@@ -1,4 +1,8 @@
-"""The gradient of a program at a point, ties broken by a direction."""
+"""The gradient of a program at a point, ties broken by a direction.
+
+Where no choice can jump one pass does it. Elsewhere the plain reading finds the ties, and only
+where there are some the careful one, just beside the point, is run (`lax.cond`).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.extend import core as jex_core
+from jax import lax
 
 from steepest.pieces._walk import TIE_FACTOR
 from steepest.subgradient._along import JUMPS, SINGULAR, Along
+from steepest.subgradient._directions import random_directions, rank_one_directions
+from steepest.subgradient._flat import Flat
+from steepest.subgradient._flow import FLOW
 from steepest.subgradient._frozen import Frozen
-from steepest.subgradient._loop import Found
+from steepest.subgradient._one_pass import NeedsCareError, OnePass
 from steepest.subgradient._plain import Plain
+from steepest.subgradient._reading import Found
+from steepest.subgradient._rules import RULES
 from steepest.subgradient._taylor import ORDER
 from steepest.subgradient._value import Value, eps_of
 
@@ -29,7 +37,7 @@ class Beside(NamedTuple):
         jump: whether the value beside the point differs from the value at it.
         unproved: whether the value rests on something not proved.
         open: whether it may differ across a tied jump near the point.
-        flags: for each line of `lines_of`, whether something happened there.
+        flags: for each line that was noted, whether something happened there.
     """
 
     winners: Any
@@ -40,11 +48,11 @@ class Beside(NamedTuple):
     flags: tuple[jax.Array, ...]
 
 
-def at_point(closed: jex_core.ClosedJaxpr, leaves: list[Any]) -> tuple[Value, Found]:
+def at_point(flat: Flat, leaves: list[Any]) -> tuple[Value, Found]:
     """The plain reading: the value, the winners, the ties."""
-    loop = Plain()
-    (out,) = loop.run(closed, [loop.variable(leaf, i) for i, leaf in enumerate(leaves)])
-    return out, loop.found
+    read = Plain()
+    (out,) = read.run(flat, [read.variable(leaf, i) for i, leaf in enumerate(leaves)])
+    return out, read.found
 
 
 def is_tied(found: Found) -> Any:
@@ -54,7 +62,7 @@ def is_tied(found: Found) -> Any:
 
 
 def beside(
-    closed: jex_core.ClosedJaxpr,
+    flat: Flat,
     leaves: list[Any],
     directions: list[Any],
     value: Value,
@@ -74,25 +82,25 @@ def beside(
     order = ORDER if found.jumps or found.norms or along_only else 1
 
     def one(directions: list[Any], sides: str | None) -> Beside:
-        loop = Along(directions, sides, along_only, order)
-        (out,) = loop.run(closed, [loop.variable(leaf, i) for i, leaf in enumerate(leaves)])
+        read = Along(directions, sides, along_only, order)
+        (out,) = read.run(flat, [read.variable(leaf, i) for i, leaf in enumerate(leaves)])
         if lines is not None:
-            lines[:] = [line for line, _ in loop.found.flags]
+            lines[:] = [line for line, _ in read.found.flags]
         eps = eps_of([out])
         gap = jnp.abs(out.array - value.array)
         # Without a tied jump f is continuous, and a gap is rounding.
         jumped = jnp.asarray(False)
-        for line, flag in loop.found.flags:
+        for line, flag in read.found.flags:
             if line.startswith((JUMPS, SINGULAR)):
                 jumped = jumped | flag
         where = lambda mask: jnp.asarray(False) if mask is None else jnp.asarray(mask)
         return Beside(
-            tuple(loop.found.winners),
+            tuple(read.found.winners),
             jnp.zeros_like(out.array) if out.series is None else out.series[0],
             ~(gap <= TIE_FACTOR * eps * (out.size + value.size)) & jumped,
             where(out.unproved),
             where(out.jumped),
-            tuple(flag for _, flag in loop.found.flags),
+            tuple(flag for _, flag in read.found.flags),
         )
 
     if along_only or not found.jumps:
@@ -100,46 +108,104 @@ def beside(
     sides = [jnp.stack([d, -d, jnp.zeros_like(d)]) for d in directions]
     three = jax.vmap(lambda d: one(d, _SIDES), axis_name=_SIDES)(sides)
     first = jax.tree.map(lambda a: a[0], three)
-    unproved = three.unproved[0] | three.unproved[1]
-    return first._replace(jump=jnp.any(three.jump), unproved=unproved)
+    both = lambda mask: mask[0] | mask[1]
+    return first._replace(
+        jump=jnp.any(three.jump), unproved=both(three.unproved), open=both(three.open)
+    )
 
 
 def frozen_gradient(
-    closed: jex_core.ClosedJaxpr, leaves: list[Any], winners: Any, directions: list[Any] | None
+    flat: Flat, leaves: list[Any], winners: Any, directions: list[Any] | None
 ) -> list[Any]:
     """The gradient with every choice held; `directions` where the program holds a norm."""
 
     def value(leaves: list[Any]) -> Any:
-        loop = Frozen(list(winners), directions)
-        (out,) = loop.run(closed, [loop.variable(leaf, i) for i, leaf in enumerate(leaves)])
+        read = Frozen(list(winners), directions)
+        (out,) = read.run(flat, [read.variable(leaf, i) for i, leaf in enumerate(leaves)])
         return out.array
 
     return jax.grad(value)(leaves)
 
 
-def random_directions(key: jax.Array, leaves: list[Any]) -> list[Any]:
-    """A direction with a density: uniform in (−1, 1), from a hash of each number's place.
+class Verdict(NamedTuple):
+    """What keeps a gradient from being proved: scalars, as in `Beside`."""
 
-    Drawing normal numbers with `jax.random` would take longer to compile than a small gradient.
-    """
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    with jax.ensure_compile_time_eval():
-        words = (jax.random.key_data(key) if typed else key).astype(jnp.uint32).reshape(-1)
-        seed = _mixed(words[0] + _mixed(words[-1] + jnp.uint32(0x9E3779B9)))
-    counts = [int(np.prod(jnp.shape(leaf))) for leaf in leaves]
-    place = jnp.arange(sum(counts), dtype=jnp.uint32)
-    bits = _mixed(_mixed(place * jnp.uint32(0x9E3779B9) + seed) ^ seed)
-    # The odd numerator keeps every component away from zero.
-    unit = ((bits >> 9).astype(jnp.float32) * 2 + 1) / 2**23 - 1
-    starts = np.cumsum([0, *counts[:-1]])
-    return [
-        unit[start : start + count].reshape(jnp.shape(leaf)).astype(leaf.dtype)
-        for start, count, leaf in zip(starts, counts, leaves, strict=True)
-    ]
+    jump: jax.Array
+    unproved: jax.Array
+    open: jax.Array
+
+    @property
+    def proved(self) -> jax.Array:
+        return ~(self.jump | self.unproved | self.open)
 
 
-def _mixed(bits: Any) -> Any:
-    """A finalizer of MurmurHash3 (Appleby 2011): every input bit moves every output bit."""
-    bits = (bits ^ (bits >> 16)) * jnp.uint32(0x85EBCA6B)
-    bits = (bits ^ (bits >> 13)) * jnp.uint32(0xC2B2AE35)
-    return bits ^ (bits >> 16)
+def subgradient_at(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any], Verdict]:
+    """An element of the Clarke differential, and whether it was proved to be one; else NaN."""
+    try:
+        return in_one_pass(flat, leaves, key)
+    except NeedsCareError:
+        gradient, verdict = with_care(flat, leaves, key)
+        return nan_unless(verdict.proved, gradient), verdict
+
+
+def in_one_pass(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any], Verdict]:
+    """See `OnePass`."""
+    evaluate = jax.value_and_grad(of_one_pass(flat, leaves, key), has_aux=True)
+    (value, flags), gradient = evaluate(leaves)
+    finite, no = jnp.isfinite(value), jnp.asarray(False)
+    # Without a singular step the value is finite up to the range of the dtype, and a mask on each
+    # leaf would be a good part of the time to compile a small gradient.
+    return nan_unless(finite, gradient) if flags else gradient, Verdict(no, ~finite, no)
+
+
+def nan_unless(proved: jax.Array, gradient: list[Any]) -> list[Any]:
+    return [jnp.where(proved, g, jnp.nan) for g in gradient]
+
+
+def of_one_pass(
+    flat: Flat, leaves: list[Any], key: jax.Array, lines: list[str] | None = None
+) -> Any:
+    """leaves → (value, flags of singular steps); `lines` is filled with their lines."""
+    chooses = any(s.name in RULES or s.name in FLOW for s in flat.steps if not s.held)
+    directions = rank_one_directions(key, leaves) if chooses else [None] * len(leaves)
+
+    def value(leaves: list[Any]) -> Any:
+        read = OnePass(directions, chooses)
+        (out,) = read.run(flat, [read.variable(leaf, i) for i, leaf in enumerate(leaves)])
+        if lines is not None:
+            lines[:] = [line for line, _ in read.found.flags]
+        return out.array, tuple(flag for _, flag in read.found.flags)
+
+    return value
+
+
+def with_care(flat: Flat, leaves: list[Any], key: jax.Array) -> tuple[list[Any], Verdict]:
+    """By the plain reading, and by the one along a direction where something is tied."""
+    value, found = at_point(flat, leaves)
+    directions = random_directions(key, leaves)
+    infinite = ~jnp.isfinite(value.array)
+    no = jnp.asarray(False)
+
+    def break_ties() -> tuple[Any, Verdict]:
+        side = beside(flat, leaves, directions, value, found=found)
+        return side.winners, Verdict(side.jump, side.unproved, side.open)
+
+    def as_they_are() -> tuple[Any, Verdict]:
+        return tuple(found.winners), Verdict(no, no, no)
+
+    winners, verdict = lax.cond(is_tied(found), break_ties, as_they_are)
+    carried = directions if found.norms else None
+    gradient = frozen_gradient(flat, leaves, winners, carried)
+    return gradient, verdict._replace(unproved=verdict.unproved | infinite)
+
+
+def flags_at(flat: Flat, leaves: list[Any], key: jax.Array, lines: list[str]) -> tuple[Any, ...]:
+    """What happened where, for a message; `lines` is filled with the lines."""
+    try:
+        _, flags = of_one_pass(flat, leaves, key, lines)(leaves)
+        lines[:] = [f"{SINGULAR}{line}" for line in lines]
+    except NeedsCareError:
+        value, found = at_point(flat, leaves)
+        directions = random_directions(key, leaves)
+        flags = beside(flat, leaves, directions, value, found=found, lines=lines).flags
+    return flags

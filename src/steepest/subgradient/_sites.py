@@ -37,18 +37,18 @@ def winners_along(
 
     keys, sizes: (m, *out); series, spans: (n, m, *out).
     """
-    alive = _near_top(keys, sizes, jnp.ones(keys.shape, bool), eps)
+    alive = near_top(keys, sizes, jnp.ones(keys.shape, bool), eps)
     lost = jnp.zeros(keys.shape[1:], bool)
     for k in range(series.shape[0]):
         # A coefficient that is not known (NaN) ends the comparison.
         contested = jnp.sum(alive, axis=0) > 1
         lost = lost | (contested & jnp.any(alive & jnp.isnan(series[k]), axis=0))
-        alive = jnp.where(lost, alive, alive & _near_top(series[k], spans[k], alive, eps))
+        alive = jnp.where(lost, alive, alive & near_top(series[k], spans[k], alive, eps))
     left = jnp.sum(alive, axis=0, dtype=jnp.int32)
     return jnp.argmax(alive, axis=0).astype(jnp.int32), left > 1, alive
 
 
-def _near_top(keys: Any, sizes: Any, among: Any, eps: float) -> Any:
+def near_top(keys: Any, sizes: Any, among: Any, eps: float) -> Any:
     masked = jnp.where(among & ~jnp.isnan(keys), keys, -jnp.inf)
     top = jnp.max(masked, axis=0)
     winners = masked >= top

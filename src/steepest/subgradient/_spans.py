@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from steepest.pieces import _smooth as smooth
 from steepest.subgradient import _taylor as taylor
-from steepest.subgradient._loop import Apply
+from steepest.subgradient._flat import Apply
 from steepest.subgradient._sizes import product_size
 from steepest.subgradient._value import Value, is_float
 
@@ -74,7 +74,7 @@ def _scaled(
 
     def size(c: Any) -> Any:
         a, b = (c if i == place else arrays[i] for i in (0, 1))
-        return product_size(name, params, a, b, row.shape[1:])
+        return product_size(name, params, jnp.abs(a), jnp.abs(b), apply)
 
     return row, jax.vmap(size)(inputs[place].series)
 
@@ -84,7 +84,7 @@ def _product(
 ) -> tuple[Any, Any]:
     arrays, stacks = [v.array for v in inputs], [v.series for v in inputs]
     row = taylor.bilinear(apply, arrays, stacks, order)
-    sizes = lambda v: [product_size(name, params, v[0], v[1], out.shape)]
+    sizes = lambda v: [product_size(name, params, jnp.abs(v[0]), jnp.abs(v[1]), apply)]
     return row, taylor.bilinear(sizes, arrays, stacks, order)
 
 

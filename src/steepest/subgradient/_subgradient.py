@@ -15,32 +15,21 @@ gradients do, with probability one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.core import Tracer
-from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
-from steepest.errors import NotLocallyLipschitzError, SteepestError
+from steepest.errors import NotLocallyLipschitzError, UnprovedError
 from steepest.inputs import Point, as_point, check_scalar, is_traced
 from steepest.subgradient._along import JUMPS, SINGULAR, TIED
-from steepest.subgradient._program import (
-    Beside,
-    at_point,
-    beside,
-    frozen_gradient,
-    is_tied,
-    random_directions,
-)
-
-
-class UnprovedError(SteepestError, ArithmeticError):
-    """What was asked for could not be proved at this point; the message names the line."""
+from steepest.subgradient._flat import Flat
+from steepest.subgradient._plan import plan
+from steepest.subgradient._program import Verdict, flags_at, subgradient_at
 
 
 def subgradient(
@@ -61,15 +50,21 @@ def subgradient(
 
     Returns: a function of f's arguments that returns a pytree like x (a tuple for several
         `argnums`) of arrays of x's dtype. Where no element can be proved it raises; under `jit` or
-        `vmap` its result is NaN. It raises
+        `vmap` its result is NaN (of numbers that leave the dtype's range it is what `jax.grad`
+        makes of them). It raises
         ArgumentError: x is not a pytree of floats.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth, with the line.
-        NotLocallyLipschitzError: f jumps at x, or was found to jump or to grow steeper near x.
+        NotLocallyLipschitzError: f is not finite at x, jumps there, or was found to jump or to grow
+            steeper near x.
         UnprovedError: otherwise; the message names the line.
 
     A tie is a margin within 8·eps·Σ|terms| of the equations that made its operands, eps being that
-    of their dtype (for matrix products a bound of the root-mean-square is taken).
+    of their dtype (of a product with n terms within max(1, 8/n^¼)·eps·Σ|terms|).
+
+    Where no choice can jump it runs in less than twice the time of `jax.grad` and compiles in about
+    twice. Elsewhere (`sign`, `argmax`, `floor`, `cond`, selects not seen to be continuous, norms) a
+    second reading stands by, which takes several times as long to compile.
 
     >>> import jax, jax.numpy as jnp
     >>> relu = lambda x: jnp.maximum(x, 0.0)
@@ -80,58 +75,27 @@ def subgradient(
     1.0
     """
     key = jax.random.key(0) if key is None else key
-    read = Reading(f, argnums)
+    traces = Traces(f, argnums)
 
-    @eqx.filter_jit
-    def quick(call: Any) -> tuple[list[Any], Any]:
-        closed, leaves, _ = read.traced(call)
-        _, found = at_point(closed, leaves)
-        return frozen_gradient(closed, leaves, found.winners, None), is_tied(found)
+    def whole(call: Any) -> tuple[list[Any], Verdict]:
+        flat, leaves = traces.planned(call)
+        return subgradient_at(flat, leaves, key)
 
-    @eqx.filter_jit
-    def careful(call: Any) -> tuple[list[Any], Beside]:
-        closed, leaves, _ = read.traced(call)
-        value, found = at_point(closed, leaves)
-        directions = random_directions(key, leaves)
-        side = beside(closed, leaves, directions, value, found=found)
-        carried = directions if found.norms else None
-        return frozen_gradient(closed, leaves, side.winners, carried), side._replace(winners=())
-
-    def whole(call: Any) -> list[Any]:
-        closed, leaves, _ = read.traced(call)
-        value, found = at_point(closed, leaves)
-        if not found.flags:
-            return frozen_gradient(closed, leaves, found.winners, None)
-        directions = random_directions(key, leaves)
-
-        def break_ties() -> tuple[Any, Any]:
-            side = beside(closed, leaves, directions, value, found=found)
-            return side.winners, ~(side.jump | side.unproved | side.open)
-
-        def as_they_are() -> tuple[Any, Any]:
-            return tuple(found.winners), jnp.asarray(True)
-
-        winners, proved = lax.cond(is_tied(found), break_ties, as_they_are)
-        gradient = frozen_gradient(closed, leaves, winners, directions if found.norms else None)
-        return [jnp.where(proved, g, jnp.nan) for g in gradient]
+    jitted = eqx.filter_jit(whole)
 
     def of_arguments(*args: Any, **kwargs: Any) -> PyTree:
-        call, point = read.checked(args, kwargs)
-        if is_traced(call):
-            return point.restore(whole(call))
-        gradient, tied = quick(call)
-        if isinstance(tied, Tracer):  # f closes over an outer transformation's numbers
-            return point.restore(whole(call))
-        if tied:
-            gradient, side = careful(call)
-            if side.jump or side.unproved or side.open:
-                require(side, read, call, key)
+        call, point = traces.checked(args, kwargs)
+        gradient, verdict = whole(call) if is_traced((call, key)) else jitted(call)
+        if isinstance(verdict.proved, Tracer):  # here, or in what f closes over
+            return point.restore(gradient)
+        if not verdict.proved:
+            refuse(verdict, traces, call, key)
         return point.restore(gradient)
 
     return of_arguments
 
 
-class Reading:
+class Traces:
     """f with some of its arguments as the point; checked, then traced."""
 
     def __init__(self, f: Callable[..., Any], argnums: int | Sequence[int]):
@@ -161,72 +125,64 @@ class Reading:
         args, kwargs = call
         return lambda x: self.f(*self.put(args, x), **kwargs)
 
-    def traced(self, call: Any) -> tuple[jex_core.ClosedJaxpr, list[Any], Point]:
+    def planned(self, call: Any) -> tuple[Flat, list[Any]]:
+        """The program of a call, ready to be read, and the variables."""
         point = as_point(self.pick(call[0]), name="x", finite=False)
         leaves = list(point.leaves)
         g = self.of_x(call)
         closed, out = jax.make_jaxpr(lambda v: g(point.restore(v)), return_shape=True)(leaves)
         check_scalar(out, self.f)
-        return closed, leaves, point
+        return plan(closed), leaves
 
 
-def require(side: Beside, read: Reading, call: Any, key: jax.Array | None) -> None:
-    """Raise what `side` calls for: that no jump is found near x is no proof that there is none.
+def refuse(verdict: Verdict, traces: Traces, call: Any, key: jax.Array) -> NoReturn:
+    """Raise what `verdict` calls for: that no jump is found near x is no proof that there is none.
 
     Raises:
         NotLocallyLipschitzError, UnprovedError: see `subgradient`.
     """
-    lines = lines_of(read, call)
+    lines: list[str] = []
+
+    @eqx.filter_jit
+    def flags(call: Any) -> tuple[Any, ...]:
+        flat, leaves = traces.planned(call)
+        return flags_at(flat, leaves, key, lines)
+
+    happened = [line for flag, line in zip(flags(call), lines, strict=True) if flag]
     where = lambda kind: ", ".join(
-        dict.fromkeys(
-            line.removeprefix(kind)
-            for line, flag in zip(lines, side.flags, strict=True)
-            if flag and line.startswith(kind)
-        )
+        dict.fromkeys(line.removeprefix(kind) for line in happened if line.startswith(kind))
     )
-    if side.jump and not side.unproved:
+    if verdict.jump and not verdict.unproved:
         raise NotLocallyLipschitzError(
             f"f jumps at x: its value beside x is not its value at x ({where(JUMPS) or 'x'}); "
             "no subgradient exists there."
         )
-    if side.open or side.unproved:
-        from steepest.clarke._clarke import generator
-        from steepest.clarke._probe import Probe, jumps_near, slope_grows
-        from steepest.pieces import trace
+    from steepest.clarke._clarke import generator
+    from steepest.clarke._probe import Probe, jumps_near, slope_grows
+    from steepest.pieces import trace
 
-        program = trace(read.of_x(call), read.pick(call[0]))
-        rng = generator(key)
-        with jax.enable_x64(True), np.errstate(all="ignore"):
-            probe = Probe(program)
-            if side.open and jumps_near(probe, rng):
-                raise NotLocallyLipschitzError(
-                    f"f jumps at points as near to x as rounding allows ({where(JUMPS)}); no "
-                    "subgradient exists there."
-                )
-            value = float(probe(probe.center[None])[0])
-            if side.unproved and slope_grows(probe, value, rng):
-                raise NotLocallyLipschitzError(
-                    f"the slope of f grows without bound near x ({where(SINGULAR)}); no "
-                    "subgradient exists there."
-                )
-    if side.unproved or side.open:
-        lost = where(SINGULAR) or where(TIED) or where(JUMPS)
-        raise UnprovedError(
-            f"no subgradient could be proved at x: the choice or the step at {lost} is tied or "
-            "singular there to every order that is computed. Move x a little, or see "
-            "clarke(f)(x), whose `inner` and `outer` bracket the differential."
-        )
-
-
-def lines_of(read: Reading, call: Any) -> list[str]:
-    """The lines that the flags of a reading along a direction belong to."""
-    lines: list[str] = []
-
-    def again() -> Any:
-        closed, leaves, _ = read.traced(call)
-        value, found = at_point(closed, leaves)
-        zeros = [jnp.zeros_like(leaf) for leaf in leaves]
-        return beside(closed, leaves, zeros, value, found=found, lines=lines).jump
-
-    jax.eval_shape(again)
-    return lines
+    program = trace(traces.of_x(call), traces.pick(call[0]))
+    rng = generator(key)
+    with jax.enable_x64(True), np.errstate(all="ignore"):
+        probe = Probe(program)
+        value = float(probe(probe.center[None])[0])
+        if not np.isfinite(value):
+            raise NotLocallyLipschitzError(
+                f"f is {value} at x ({where(SINGULAR) or 'x'}); no subgradient exists there."
+            )
+        if verdict.open and jumps_near(probe, rng):
+            raise NotLocallyLipschitzError(
+                f"f jumps at points as near to x as rounding allows ({where(JUMPS)}); no "
+                "subgradient exists there."
+            )
+        if verdict.unproved and slope_grows(probe, value, rng):
+            raise NotLocallyLipschitzError(
+                f"the slope of f grows without bound near x ({where(SINGULAR)}); no "
+                "subgradient exists there."
+            )
+    lost = where(SINGULAR) or where(TIED) or where(JUMPS) or "some line"
+    raise UnprovedError(
+        f"no subgradient could be proved at x: the choice or the step at {lost} is tied or "
+        "singular there to every order that is computed. Move x a little, or see "
+        "clarke(f)(x), whose `inner` and `outer` bracket the differential."
+    )

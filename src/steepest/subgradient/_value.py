@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -28,7 +29,8 @@ class Value:
         jumped: numbers that may differ across a tied jump; None: none.
         root: the value that this one is an elementwise function of.
         source: of an index, the value whose numbers were compared to find it.
-        nonnegative, squares: ≥ 0 by its structure; a sum of squares by its structure.
+        nonnegative, positive, squares: by its structure; `squares`: a sum of squares.
+        doubtful: whether NaN may stand for numbers that are not proved (reading in one pass).
     """
 
     array: Any
@@ -42,6 +44,8 @@ class Value:
     root: Any = None
     source: Any = None
     nonnegative: bool = False
+    positive: bool = False
+    doubtful: bool = False
     squares: bool = False
     name: int = field(default_factory=lambda: next(_names))
 
@@ -72,3 +76,11 @@ def either(*masks: Any) -> Any:
     for m in present[1:]:
         joint = joint | m
     return joint
+
+
+def constant(array: Any) -> Value:
+    if not hasattr(array, "dtype"):
+        array = jnp.asarray(array)
+    if jnp.issubdtype(array.dtype, jax.dtypes.extended) or not is_float(array):
+        return Value(array)
+    return Value(array, size=abs(array))
