@@ -153,7 +153,7 @@ class Analysis:
     def __init__(self, f: Callable[[PyTree], PyTree], point: Point):
         self.f, self.point = f, point
         self.closed = traced(f, point)
-        self.double = is_double_enabled()
+        self.double = is_double_enabled() or any(leaf.dtype == np.float64 for leaf in point.leaves)
         reading = Interpretation()
         with jax.enable_x64(True), np.errstate(all="ignore"):
             args = [Value(Degrees(unknown(i))) for i in range(len(point.leaves))]

@@ -1,0 +1,133 @@
+"""What the flows are handed, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.errors import ArgumentError, SolverError
+from steepest.inputs import is_traced, positive
+from steepest.pieces import Program, trace
+
+_MOST_SAVED = 1000
+
+
+@dataclass(frozen=True)
+class Request:
+    """A flow to be computed: f's program, the times to save, and what to save there.
+
+    Attributes:
+        program: f traced at x0.
+        t1: where to end.
+        ts: the times that are saved.
+        monitors: name → function of the state.
+        states: whether the states are saved.
+    """
+
+    program: Program
+    t1: float
+    ts: np.ndarray
+    monitors: dict[str, Callable[[PyTree], PyTree]]
+    states: bool
+
+    @property
+    def start(self) -> np.ndarray:
+        """x0, flat."""
+        return np.concatenate([leaf.reshape(-1) for leaf in self.program.start])
+
+    def leaves(self, y: Any) -> list[Any]:
+        """The leaves of a flat state."""
+        shapes = [leaf.shape for leaf in self.program.start]
+        sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
+        ends = np.cumsum([0, *sizes])
+        return [
+            jnp.reshape(y[a:b], shape)
+            for a, b, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
+        ]
+
+    def whole(self, y: Any) -> PyTree:
+        """A flat state as the user's pytree."""
+        return self.program.point.restore(self.leaves(y))
+
+    def watched(self, y: Any) -> dict[str, Any]:
+        """The monitors at a flat state."""
+        x = self.whole(y)
+        return {
+            name: jax.tree.map(jnp.asarray, monitor(x)) for name, monitor in self.monitors.items()
+        }
+
+
+def as_request(
+    f: Callable[..., Any],
+    x0: PyTree,
+    t1: Any,
+    rtol: Any,
+    atol: Any,
+    saveat: Any,
+    monitors: Any,
+    states: bool,
+) -> Request:
+    """Check the arguments.
+
+    Raises:
+        ArgumentError: one of them means nothing; it is named.
+        NotScalarError: f does not return one real number.
+        SolverError: f is not finite at x0.
+    """
+    if not callable(f):
+        raise ArgumentError(f"f is {f!r:.60}; it must be a function of one pytree.")
+    if is_traced((x0, t1, rtol, atol, saveat)):
+        raise ArgumentError(
+            "a flow cannot be traced: its events are decided as they come. Call it outside of jit, "
+            "vmap and grad."
+        )
+    for name, value in (("t1", t1), ("rtol", rtol), ("atol", atol)):
+        if np.ndim(value) != 0:
+            raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
+        positive(value, name)
+    program = trace(f, x0, name="x0")
+    with jax.enable_x64(True), np.errstate(all="ignore"):
+        value = float(np.asarray(program(program.start)))
+    if not np.isfinite(value):
+        raise SolverError(f"f is {value} at x0; start where it is finite.")
+    return Request(
+        program,
+        float(t1),
+        _times(saveat, float(t1)),
+        _monitors(monitors),
+        states and saveat is not None,
+    )
+
+
+def _times(saveat: Any, t1: float) -> np.ndarray:
+    if saveat is None:
+        return np.linspace(0.0, t1, _MOST_SAVED)
+    try:
+        times = np.asarray(saveat, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"saveat is {saveat!r:.40}; it must list times.") from error
+    if times.ndim != 1 or not len(times):
+        raise ArgumentError(f"saveat has shape {times.shape}; it must list one time or more.")
+    if not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
+        raise ArgumentError("saveat must hold finite times, strictly increasing.")
+    if times[0] < 0 or times[-1] > t1:
+        raise ArgumentError(
+            f"saveat goes from {times[0]:g} to {times[-1]:g}; the times lie in 0 … {t1:g}."
+        )
+    return times
+
+
+def _monitors(monitors: Any) -> dict[str, Callable[[PyTree], PyTree]]:
+    if monitors is not None and not isinstance(monitors, Mapping):
+        raise ArgumentError(f"monitors is {monitors!r:.40}; it must map names to functions of x.")
+    watched = dict(monitors or {})
+    for name, monitor in watched.items():
+        if not callable(monitor):
+            raise ArgumentError(f"monitors[{name!r}] is {monitor!r}; it must be a function of x.")
+    return watched

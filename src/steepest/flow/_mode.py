@@ -1,0 +1,105 @@
+"""A mode of a flow: which candidate of each choice is taken, and which are held tied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steepest.pieces._gated import Gated, Site
+
+
+class Arguments(NamedTuple):
+    """A mode as arrays of fixed shapes: what the compiled functions are handed.
+
+    Attributes:
+        weights: of all candidates.
+        active: which candidates are taken or held.
+        base, other: pairs of candidates whose keys are held equal, padded.
+        held: which of the pairs are real.
+    """
+
+    weights: np.ndarray
+    active: np.ndarray
+    base: np.ndarray
+    other: np.ndarray
+    held: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mode:
+    """See the module. A place with several active candidates slides on their tie."""
+
+    gated: Gated
+    weights: np.ndarray
+    active: np.ndarray
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(base, other) of every place that slides, as positions among all candidates."""
+        found: list[tuple[int, int]] = []
+        for site in self.gated.sites:
+            table = self.table(self.active, site)
+            for place in np.flatnonzero(table.sum(axis=0) > 1):
+                candidates = np.flatnonzero(table[:, place])
+                base, *others = (site.start + k * site.places + place for k in candidates)
+                found += [(int(base), int(other)) for other in others]
+        return found
+
+    @staticmethod
+    def table(array: np.ndarray, site: Site) -> np.ndarray:
+        """An array over all candidates, those of one site: (m, places)."""
+        return array[site.start : site.start + site.size].reshape(site.candidates, site.places)
+
+    def arguments(self) -> Arguments:
+        """Padded to 0, 4, 16, 64, … pairs, so that few sizes are ever compiled."""
+        count = len(self.pairs)
+        room = 0 if not count else 4 ** max(1, int(np.ceil(np.log(count) / np.log(4) - 1e-12)))
+        padded = np.zeros((2, room), int)
+        if count:
+            padded[:, :count] = np.array(self.pairs).T
+        held = np.arange(room) < count
+        return Arguments(self.weights, self.active, padded[0], padded[1], held)
+
+    def with_weights(self, weights: np.ndarray) -> Mode:
+        return replace(self, weights=weights)
+
+    def crossed(self, winner: int, other: int) -> Mode:
+        """`other` taken in place of `winner`."""
+        weights, active = self.weights.copy(), self.active.copy()
+        weights[other], active[other] = weights[winner], True
+        weights[winner], active[winner] = 0.0, False
+        return Mode(self.gated, weights, active)
+
+    def sliding(self, other: int) -> Mode:
+        """`other` held beside what is active at its place."""
+        active = self.active.copy()
+        active[other] = True
+        return Mode(self.gated, self.weights, active)
+
+    def released(self, candidate: int) -> Mode:
+        """`candidate` no longer held; its weight goes to the rest of its place."""
+        weights, active = self.weights.copy(), self.active.copy()
+        _, _, members = self.place_of(candidate)
+        active[candidate] = False
+        rest = [k for k in members if active[k]]
+        total = weights[rest].sum()
+        weights[rest] = weights[rest] / total if total > 0 else 1 / len(rest)
+        weights[candidate] = 0.0
+        return Mode(self.gated, weights, active)
+
+    def place_of(self, candidate: int) -> tuple[Site, int, list[int]]:
+        """The site and place of a candidate, and all candidates of the place."""
+        for site in self.gated.sites:
+            if site.start <= candidate < site.start + site.size:
+                place = (candidate - site.start) % site.places
+                return site, place, [site.start + k * site.places + place for k in range(site.candidates)]
+        raise IndexError(candidate)
+
+
+def own_mode(gated: Gated, weights: Any) -> Mode:
+    """The mode that the program itself is in."""
+    weights = np.array(weights, np.float64)
+    return Mode(gated, weights, weights > 0)

@@ -1,0 +1,375 @@
+"""A program with all its choices as data: one smooth function of the point and of weights.
+
+Every scalar choice among m candidates gets m weights. With weight 1 on one candidate and 0 on the
+others the program is the smooth piece that this pattern freezes, which extends past the kink; the
+choices' *keys* say where the pattern is the program's own (the chosen key is the largest). At a tie
+of candidates of one value, weights in between mix the gradients of the pieces: convex combinations
+of them are how a solution moves along a kink.
+
+It is compiled once, whatever the pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend import core as jex_core
+
+from steepest.errors import UnsupportedPrimitiveError
+from steepest.pieces import _smooth as smooth
+from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
+from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
+from steepest.pieces._program import Program
+from steepest.pieces._source import defined_by_jax, user_line
+from steepest.pieces._uses import last_uses
+
+_LONGEST_SCAN = 1000
+
+
+@dataclass(frozen=True)
+class Site:
+    """One choosing equation.
+
+    Attributes:
+        name, line: the primitive and the user's line.
+        candidates: m.
+        shape: of the places that choose, each for itself.
+        start: where its weights begin in the flat vector of all weights, (m, *shape).
+    """
+
+    name: str
+    line: str
+    candidates: int
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def places(self) -> int:
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def size(self) -> int:
+        return self.candidates * self.places
+
+
+@dataclass(frozen=True)
+class _Soft:
+    """A truth value as a weight in [0, 1]."""
+
+    weight: Any
+
+
+class Gated:
+    """A scalar program as a function of (leaves, weights); see the module.
+
+    Attributes:
+        sites: the choosing equations, in program order.
+        size: how many weights there are.
+
+    Raises:
+        UnsupportedPrimitiveError: (when made) a primitive without a rule here, with the line.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.sites: list[Site] = []
+        self.size = 0
+
+        def survey(leaves: list[Any]) -> Any:
+            return _Run(self, None, self.sites).run(program.closed, leaves)
+
+        with jax.enable_x64(True):
+            jax.eval_shape(survey, program.start)
+        self.size = sum(site.size for site in self.sites)
+
+    def __call__(self, leaves: Sequence[Any], weights: Any) -> tuple[Any, Any]:
+        """(value, keys of all candidates, laid out as the weights are)."""
+        run = _Run(self, weights)
+        value = run.run(self.program.closed, list(leaves))
+        keys = jnp.concatenate(run.keys) if run.keys else jnp.zeros(0)
+        return value, keys
+
+    def actual(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
+        """(value, keys, weights) with every choice as the program itself takes it."""
+        run = _Run(self, None)
+        value = run.run(self.program.closed, list(leaves))
+        joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
+        return value, joined(run.keys), joined(run.taken)
+
+
+class _Run:
+    """One interpretation, with given weights or (None) the program's own; `found` takes the sites."""
+
+    def __init__(self, gated: Gated, weights: Any, found: list[Site] | None = None):
+        self.gated, self.weights, self.found = gated, weights, found
+        self.keys: list[Any] = []
+        self.taken: list[Any] = []
+        self.next = 0
+        self.call: Any = None
+
+    def run(self, closed: jex_core.ClosedJaxpr, leaves: list[Any]) -> Any:
+        with_x = [(leaf, True) for leaf in map(jnp.asarray, leaves)]
+        (out,) = self.jaxpr(closed, with_x)
+        return out[0]
+
+    def jaxpr(
+        self, closed: jex_core.ClosedJaxpr, args: Sequence[tuple[Any, bool]]
+    ) -> list[tuple[Any, bool]]:
+        """Each number with whether it depends on x."""
+        jaxpr = closed.jaxpr
+        used = last_uses(jaxpr)
+        env: dict[Any, tuple[Any, bool]] = {
+            var: (_double(c), False)
+            for var, c in zip(jaxpr.constvars, closed.consts, strict=True)
+        }
+        env.update(zip(jaxpr.invars, args, strict=True))
+
+        def read(atom: Any) -> tuple[Any, bool]:
+            if isinstance(atom, jex_core.Literal):
+                dtype = atom.aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
+                return _double(np.asarray(atom.val, dtype)), False
+            return env[atom]
+
+        for eqn in jaxpr.eqns:
+            if any(var in used for var in eqn.outvars):
+                outs = self.equation(eqn, [read(atom) for atom in eqn.invars])
+                env.update(zip(eqn.outvars, outs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def equation(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
+        name = eqn.primitive.name
+        values = [value for value, _ in inputs]
+        if not any(varies for _, varies in inputs):
+            return [(out, False) for out in evaluate_equation(eqn, values)]
+        inner = called_jaxpr(eqn)
+        if inner is not None:
+            outermost = self.call is None and defined_by_jax(inner.jaxpr)
+            if outermost:
+                self.call = eqn
+            outs = self.jaxpr(inner, inputs)
+            if outermost:
+                self.call = None
+            return outs
+        if name in IDENTITIES:
+            return inputs
+        if name == "scan":
+            return self.scan(eqn, inputs)
+        if name == "cond":
+            return self.cond(eqn, inputs)
+        if any(isinstance(value, _Soft) for value in values):
+            return [(self.soft(eqn, values), True)]
+        floats = any(varies and smooth.is_float(value) for value, varies in inputs)
+        if floats and name in _MADE_OF:
+            return [(_MADE_OF[name](self, eqn, values), True)]
+        if floats and name in EQUALITIES:
+            # Equal on a set of measure zero, unless identically: no kink is expected of it.
+            return [(out, True) for out in evaluate_equation(eqn, values)]
+        if floats and name in CHOICES:
+            return [(self.choose(name, eqn, values), True)]
+        if floats and (name not in smooth.SMOOTH or name in smooth.PARAMETERS):
+            self.refuse(eqn)
+        if name == "convert_element_type" and not jnp.issubdtype(
+            eqn.params["new_dtype"], np.floating
+        ):
+            self.refuse(eqn)
+        return [(out, True) for out in evaluate_equation(eqn, values)]
+
+    def refuse(self, eqn: Any) -> None:
+        raise UnsupportedPrimitiveError(
+            f"no rule for `{eqn.primitive.name}`, which depends on x, at "
+            f"{user_line(self.call or eqn)}, along a flow; write that step with jax.numpy's "
+            "maximum, minimum, abs or where."
+        )
+
+    def choose(self, name: str, eqn: Any, values: list[Any]) -> Any:
+        row = CHOICES[name]
+        if not row.continuous and name not in COMPARISONS and name != "sign":
+            self.refuse(eqn)
+        keys = row.keys(values, eqn.params, None)
+        weights = self.site(name, eqn, keys)
+        if name in COMPARISONS:
+            truth = 0 if name in ("gt", "ge") else 1
+            return _Soft(weights[truth])
+        if name == "sign":
+            return weights[0] - weights[1]
+        return row.sign * mixed(keys, weights)
+
+    def site(self, name: str, eqn: Any, keys: Any) -> Any:
+        """The weights of the next choice; its keys are kept."""
+        keys = jnp.asarray(keys)
+        self.keys.append(jnp.reshape(keys, -1))
+        if self.found is not None:
+            line, start = user_line(self.call or eqn), sum(site.size for site in self.found)
+            self.found.append(Site(name, line, keys.shape[0], keys.shape[1:], start))
+        if self.weights is None:
+            best = jnp.argmax(keys, axis=0)
+            own = jax.nn.one_hot(best, keys.shape[0], axis=0, dtype=jnp.float64)
+            self.taken.append(jnp.reshape(own, -1))
+            return own
+        site = self.gated.sites[self.next]
+        self.next += 1
+        return jnp.reshape(self.weights[site.start : site.start + site.size], keys.shape)
+
+    def soft(self, eqn: Any, values: list[Any]) -> Any:
+        """Logic on weights, exact for 0 and 1; a select mixes what it selects from."""
+        name = eqn.primitive.name
+        weight = lambda v: v.weight if isinstance(v, _Soft) else jnp.asarray(v, jnp.float64)
+        if name == "select_n" and isinstance(values[0], _Soft) and len(values) == 3:
+            which, off, on = values
+            if isinstance(off, _Soft) or isinstance(on, _Soft) or not smooth.is_float(off):
+                cases = jnp.stack([weight(off), weight(on)])
+                both = jnp.stack([1 - which.weight, which.weight])
+                return _Soft(mixed(cases, both))
+            w = jnp.broadcast_to(which.weight, jnp.shape(off))
+            return mixed(jnp.stack([off, on]), jnp.stack([1 - w, w]))
+        rule = _LOGIC.get(name)
+        if rule is not None:
+            return _Soft(rule(*map(weight, values)))
+        if name == "convert_element_type":
+            kind = eqn.params["new_dtype"]
+            if jnp.issubdtype(kind, np.floating):
+                return values[0].weight
+            return values[0]
+        if name in smooth.STRUCTURAL and isinstance(values[0], _Soft) and len(values) == 1:
+            (out,) = evaluate_equation(eqn, [values[0].weight])
+            return _Soft(out)
+        self.refuse(eqn)
+        return None
+
+    def scan(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
+        """Written out, since each step has choices of its own."""
+        p = eqn.params
+        n_consts, n_carry, length = p["num_consts"], p["num_carry"], p["length"]
+        if length > _LONGEST_SCAN:
+            raise UnsupportedPrimitiveError(
+                f"a scan of {length} steps at {user_line(eqn)} is too long to follow a flow "
+                f"through; at most {_LONGEST_SCAN}."
+            )
+        consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
+        xs = inputs[n_consts + n_carry :]
+        outs = []
+        for t in reversed(range(length)) if p["reverse"] else range(length):
+            row = [(x[t], varies) for x, varies in xs]
+            results = self.jaxpr(p["jaxpr"], [*consts, *carry, *row])
+            carry = results[:n_carry]
+            outs.append(results[n_carry:])
+        if p["reverse"]:
+            outs.reverse()
+        stacked = [
+            (jnp.stack([v for v, _ in column]), any(varies for _, varies in column))
+            for column in zip(*outs, strict=True)
+        ]
+        return [*carry, *stacked]
+
+    def cond(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
+        (which, varies), *operands = inputs
+        branches = eqn.params["branches"]
+        if not varies:
+            index = jnp.clip(which, 0, len(branches) - 1)
+            if isinstance(index, jax.core.Tracer):
+                self.refuse(eqn)
+            return self.jaxpr(branches[int(index)], operands)
+        if not isinstance(which, _Soft) or len(branches) != 2:
+            self.refuse(eqn)
+        off, on = (self.jaxpr(branch, operands) for branch in branches)
+        both = jnp.stack([1 - which.weight, which.weight])
+        spread = lambda v: jnp.reshape(both, (2,) + (1,) * jnp.ndim(v))
+        return [
+            (mixed(jnp.stack([a, b]), jnp.broadcast_to(spread(a), (2, *jnp.shape(a)))), True)
+            for (a, _), (b, _) in zip(off, on, strict=True)
+        ]
+
+
+def mixed(candidates: Any, weights: Any) -> Any:
+    """Σ weight · candidate; one of weight 0 that is infinite (a masked one) does not count.
+
+    A finite one does, in the derivative with respect to its weight.
+    """
+    safe = jnp.where((weights == 0) & ~jnp.isfinite(candidates), 0.0, candidates)
+    return jnp.sum(weights * safe, axis=0)
+
+
+def _double(value: Any) -> Any:
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, np.floating):
+        return jnp.asarray(value, jnp.float64)
+    return value
+
+
+_LOGIC: dict[str, Callable[..., Any]] = {
+    "not": lambda a: 1 - a,
+    "and": lambda a, b: a * b,
+    "or": lambda a, b: a + b - a * b,
+    "xor": lambda a, b: a + b - 2 * a * b,
+}
+
+
+# ---- choices that are made of others
+
+
+def _clamp(run: _Run, eqn: Any, values: list[Any]) -> Any:
+    low, x, high = (jnp.broadcast_to(v, jnp.shape(values[1])) for v in values)
+    keys = -jnp.stack([x, high])
+    below = -mixed(keys, run.site("clamp", eqn, keys))
+    keys = jnp.stack([low, below])
+    return mixed(keys, run.site("clamp", eqn, keys))
+
+
+def _window(sign: float) -> Callable[[_Run, Any, list[Any]], Any]:
+    def rule(run: _Run, eqn: Any, values: list[Any]) -> Any:
+        keys = window_views(sign * values[0], eqn.params)
+        return sign * mixed(keys, run.site(eqn.primitive.name, eqn, keys))
+
+    return rule
+
+
+def window_views(x: Any, params: dict[str, Any]) -> Any:
+    """The entries of each window on a leading axis, −∞ beyond the edge."""
+    padding = zip(params["padding"], params["base_dilation"], strict=True)
+    padded = lax.pad(
+        x,
+        jnp.asarray(-jnp.inf, x.dtype),
+        [(low, high, dilation - 1) for (low, high), dilation in padding],
+    )
+    reach = [
+        (w - 1) * d + 1
+        for w, d in zip(params["window_dimensions"], params["window_dilation"], strict=True)
+    ]
+    views = []
+    for offset in np.ndindex(*params["window_dimensions"]):
+        start = [o * d for o, d in zip(offset, params["window_dilation"], strict=True)]
+        stop = [
+            s + n - r + 1 for s, n, r in zip(start, padded.shape, reach, strict=True)
+        ]
+        views.append(lax.slice(padded, start, stop, params["window_strides"]))
+    return jnp.stack(views)
+
+
+def _running(sign: float) -> Callable[[_Run, Any, list[Any]], Any]:
+    def rule(run: _Run, eqn: Any, values: list[Any]) -> Any:
+        axis, reverse = eqn.params["axis"], eqn.params["reverse"]
+        x = jnp.moveaxis(sign * values[0], axis, 0)
+        rows = [x[-1]] if reverse else [x[0]]
+        for row in x[-2::-1] if reverse else x[1:]:
+            keys = jnp.stack([rows[-1], row])
+            rows.append(mixed(keys, run.site(eqn.primitive.name, eqn, keys)))
+        if reverse:
+            rows.reverse()
+        return sign * jnp.moveaxis(jnp.stack(rows), 0, axis)
+
+    return rule
+
+
+_MADE_OF: dict[str, Callable[[_Run, Any, list[Any]], Any]] = {
+    "clamp": _clamp,
+    "reduce_window_max": _window(1.0),
+    "reduce_window_min": _window(-1.0),
+    "cummax": _running(1.0),
+    "cummin": _running(-1.0),
+}
