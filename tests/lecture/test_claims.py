@@ -4,9 +4,12 @@ import json
 import re
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from steepest.lecture import CLAIMS
+from steepest.lecture import CLAIMS, homogeneity_and_clarke, positive_homogeneity
 from steepest.lecture.claim import Setting
 from steepest.lecture.erratum import erratum
 from steepest.lecture.runner import run_claims
@@ -19,6 +22,12 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "A1",
         "A2",
         "A3",
+        "B1",
+        "B2",
+        "B3",
+        "B4",
+        "B5",
+        "B6",
         "B7",
         "C1",
         "C2",
@@ -42,7 +51,7 @@ def test_each_says_what_it_claims_and_where_it_comes_from(claim):
 
 
 # The others run for seconds each and are held by the tests of their theorems.
-@pytest.mark.parametrize("id", ["C2", "X1", "X5", "D3", "X2"])
+@pytest.mark.parametrize("id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2"])
 def test_the_quick_ones_hold_from_another_seed(id):
     c = BY_ID[id].run(Setting(seed=3))
     assert c.holds, str(c)
@@ -72,3 +81,44 @@ def test_a_planted_false_claim_fails_and_says_which(tmp_path):
     run_claims([BY_ID["X1"], planted], Setting(), tmp_path)
     rows = json.loads((tmp_path / "claims.json").read_text())
     assert [(row["id"], row["status"]) for row in rows] == [("X1", "holds"), ("Z9", "fails")]
+
+
+def test_b1_fails_where_what_it_calls_not_homogeneous_is(monkeypatch):
+    planted = {"a norm": jnp.linalg.norm}
+    monkeypatch.setattr(
+        positive_homogeneity, "NOT_HOMOGENEOUS", planted | {"2": jnp.max, "3": jnp.sum}
+    )
+    c = BY_ID["B1"].run(Setting())
+    assert c.violated[0].name == "a norm is not positively homogeneous"
+    assert c.holds is False
+
+
+def test_b1_fails_on_another_degree(monkeypatch):
+    f, degree = (lambda x: jnp.abs(x[0]) * x[1]), 3
+    planted = dict.fromkeys(positive_homogeneity.HOMOGENEOUS, (f, degree))
+    monkeypatch.setattr(positive_homogeneity, "HOMOGENEOUS", planted)
+    c = BY_ID["B1"].run(Setting())
+    assert c.holds is False
+    assert c.slack > 1
+
+
+def test_b6_fails_where_the_gates_are_not_those_of_the_network(monkeypatch):
+    """A leaky network is as homogeneous; its closed gates let a tenth through."""
+
+    def leaky(W, x):
+        for layer in W[:-1]:
+            x = jax.nn.leaky_relu(layer @ x, 0.1)
+        return W[-1] @ x
+
+    monkeypatch.setattr(positive_homogeneity, "relu_network", leaky)
+    c = BY_ID["B6"].run(Setting())
+    assert c.holds is False
+    assert not c.violated
+
+
+def test_b7_fails_on_another_degree(monkeypatch):
+    planted = {"max": (jnp.max, np.array([1.0, 1.0]), 2)}
+    monkeypatch.setattr(homogeneity_and_clarke, "AT_KINKS", planted)
+    small = ([np.array([[1.0, 2.0]]), np.array([[3.0]])], np.array([2.0, -1.0]))
+    monkeypatch.setattr(homogeneity_and_clarke, "network_at_kinks", lambda key, widths: small)
+    assert BY_ID["B7"].run(Setting()).holds is False

@@ -79,6 +79,32 @@ def test_a_network_that_is_not_homogeneous_of_degree_one_is_found_out(break_it):
         assert c.violated
 
 
+@pytest.mark.parametrize("theorem", ["C1", "C5", "C6"])
+def test_the_hypothesis_is_proved_where_the_rules_reach(theorem):
+    c = st.certify(theorem, network(0, 3, "relu", "squared"))
+    assert c.hypotheses[0].evidence is Evidence.PROVED
+
+
+def test_what_the_rules_do_not_decide_is_measured():
+    p = network(0, 2, "relu", "squared")
+
+    def turn(w):  # an eigenvector's entry has degree 0 in the matrix, by no rule
+        return jnp.abs(jnp.linalg.eigh(jnp.diag(w) + 0.1 * (w[:, None] + w))[1][0, 0])
+
+    model = lambda W, x: W[1] @ jax.nn.relu(W[0] @ x) * turn(W[0][:, 0])
+    c = st.certify("C5", st.Problem(st.mean_loss(model, LOSSES["squared"], p.f.X, p.f.Y), p.x0))
+    assert c.hypotheses[0].evidence is Evidence.MEASURED
+
+
+def test_a_counterexample_away_from_the_run_violates_it():
+    """On this run no unit saturates, so that scaling by 1.7 and 0.3 sees nothing."""
+    p = network(0, 2, "relu", "squared", scale=0.01)
+    model = lambda W, x: W[1] @ jnp.minimum(jax.nn.relu(W[0] @ x), 6.0)
+    c = st.certify("C5", st.Problem(st.mean_loss(model, LOSSES["squared"], p.f.X, p.f.Y), p.x0))
+    assert c.violated
+    assert "seen at α" in c.violated[0].detail
+
+
 def test_biases_break_it_too():
     p = network(0, 2, "relu", "squared")
     model = lambda W, x: W["out"] @ jax.nn.relu(W["in"] @ x + W["bias"])

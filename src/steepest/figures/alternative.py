@@ -7,6 +7,7 @@ from typing import Any
 from steepest.figures.certificate import panels_of
 from steepest.theorems.certificate import Certificate
 from steepest.theorems.curves import Curves, Titled
+from steepest.theorems.network_degrees import NetworkDegrees
 
 
 def describe(obj: Any) -> str:
@@ -25,6 +26,9 @@ def describe(obj: Any) -> str:
 def _panel(panel: Any) -> str:
     if isinstance(panel, Titled):
         return f"{panel.title}: {_panel(panel.panel)}".replace("$", "")
+    if isinstance(panel, NetworkDegrees):
+        title = f"{panel.title}: " if panel.title else ""
+        return f"{title}{panel}.".replace("$", "")
     if not isinstance(panel, Curves):
         return f"{panel!r}."
     title = f"{panel.title}: " if panel.title else ""

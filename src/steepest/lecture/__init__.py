@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Modules of this package, in the order of the slides.
 SECTIONS: tuple[str, ...] = (
     "clarke_differential",
+    "positive_homogeneity",
     "homogeneity_and_clarke",
     "norm_preservation",
     "gradient_flow",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import NamedTuple
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache, reduce
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +17,7 @@ from steepest.errors import MissingExtraError
 from steepest.losses import MeanLoss, mean_loss
 from steepest.theorems.problem import Problem
 
-Layers = list[Float[Array, "out in"]]
+Layers = list[Float[Array, "_ _"]]  # each of its own size
 
 
 class Digits(NamedTuple):
@@ -47,6 +50,42 @@ def relu_network(W: Layers, x: Float[Array, " in"]) -> Float[Array, " out"]:
     for layer in W[:-1]:
         x = jax.nn.relu(layer @ x)
     return W[-1] @ x
+
+
+def network_at_kinks(
+    key: Array, widths: tuple[int, ...]
+) -> tuple[list[np.ndarray], Float[np.ndarray, " in"]]:
+    """Layers of a ReLU network and an input at which two units of the first lie on their kink.
+
+    Layers are drawn again while the network is 0 at the input, where its identities say little.
+    """
+    norms = tuple(float(np.sqrt(2 * fan_out)) for fan_out in widths[1:])  # signals keep their size
+    x = np.resize([1.0, -2.0, 0.5], widths[0])
+    while True:
+        key, drawn = jax.random.split(key)
+        W = [np.array(layer, np.float64) for layer in random_layers(drawn, widths, norms)]
+        # Sums of few bits: zero in any order of summation.
+        W[0][:2] = 0.0
+        W[0][0, :2] = [2.0, 1.0]
+        W[0][1, :3] = [0.5, 0.5, 1.0]
+        if np.any(relu_network([jnp.asarray(layer) for layer in W], jnp.asarray(x))):
+            return W, x
+
+
+NORMS: dict[str, Callable[[Any], Any]] = {
+    r"$p = 1$": lambda x: jnp.sum(jnp.abs(x)),
+    r"$p = 3/2$": lambda x: jnp.linalg.norm(x, 1.5),
+    r"$p = 2$": jnp.linalg.norm,
+    r"$p = 3$": lambda x: jnp.linalg.norm(x, 3),
+    r"$p = \infty$": lambda x: jnp.max(jnp.abs(x)),
+    "nuclear": lambda A: jnp.linalg.norm(A, "nuc"),
+}
+
+
+def monomial(powers: Sequence[Fraction]) -> Callable[[Float[Array, " d"]], Float[Array, ""]]:
+    """∏ xᵢ^pᵢ; whole powers are taken as such, at any signs."""
+    exponents = [p.numerator if p.denominator == 1 else float(p) for p in powers]
+    return lambda x: reduce(operator.mul, [x[i] ** p for i, p in enumerate(exponents)])
 
 
 def quadratic_loss(prediction: Float[Array, " out"], y: Float[Array, " out"]) -> Float[Array, ""]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.autodiff import check_autodiff
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.exact_differential import exactly_computed
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 
@@ -53,11 +54,7 @@ def autodiff_subgradient(p: Problem) -> Certificate:
     """
     check = check_autodiff(p.f)(p.x0)
     exact = check.differential.exact
-    known = Hypothesis(
-        "∂f(x0) is computed exactly",
-        Evidence.PROVED if exact else Evidence.UNKNOWN,
-        check.differential.evidence,
-    )
+    known = exactly_computed(check.differential)
     size = float(np.linalg.norm([np.linalg.norm(v) for v in _box(check.differential)]))
     return Certificate(
         statement=_STATEMENT,

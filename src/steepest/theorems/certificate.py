@@ -164,6 +164,12 @@ class Certificate:
         return "\n".join(lines)
 
 
+def nothing_compared(statement: Statement, hypotheses: Sequence[Hypothesis]) -> Certificate:
+    """A certificate on hypotheses alone: what is to be compared cannot be had without them."""
+    nothing = np.zeros(0)
+    return Certificate(statement, tuple(hypotheses), nothing, nothing, nothing, nothing)
+
+
 def all_of(
     statement: Statement, parts: Sequence[Certificate], *, figure: tuple[Any, ...] = ()
 ) -> Certificate:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 from jaxtyping import Array
 
 from steepest.clarke import clarke
 from steepest.inputs import whole_number
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import Certificate, Statement, nothing_compared
+from steepest.theorems.exact_differential import exactly_computed
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
+from steepest.theorems.sampling import generator
 from steepest.theorems.vectors import flat
 
 _STATEMENT = Statement(
@@ -61,17 +62,11 @@ def existence_of_subgradients(
     """
     directions = whole_number(directions, "directions")
     differential = clarke(p.f)(p.x0)
-    known = Hypothesis(
-        "f is locally Lipschitz at x0, and ∂f(x0) computed",
-        Evidence.PROVED if differential.exact else Evidence.UNKNOWN,
-        differential.evidence,
-    )
+    known = exactly_computed(differential, "f is locally Lipschitz at x0, and ∂f(x0) computed")
     if not differential.exact:
-        nothing = np.zeros(0)
-        return Certificate(_STATEMENT, (known,), nothing, nothing, nothing, nothing)
+        return nothing_compared(_STATEMENT, (known,))
     x = flat(p.program.start)
-    seed = jax.random.key(0) if key is None else key
-    rng = np.random.default_rng(int(jax.random.randint(seed, (), 0, 2**31 - 1)))
+    rng = generator(key)
     tried = rng.standard_normal((directions, len(x)))
     tried /= np.linalg.norm(tried, axis=1, keepdims=True)
     low, high = differential.set.bounding_box()

@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError
+from steepest.homogeneity import homogeneity
 from steepest.inputs import as_point
 from steepest.laws import balance
 from steepest.losses import MeanLoss
+from steepest.pieces import is_double_enabled
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
 
@@ -37,19 +39,51 @@ def layer_norms(leaves: Sequence[Any]) -> Any:
 
 
 def homogeneity_of_layers(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
-    """Measured at the given points: by scaling the model's layers, or by ⟨Wᵢ, ∂f/∂Wᵢ⟩.
+    """Proved of the model by the rules of `homogeneity`, or refuted; else measured at the points.
 
-    Of a run that left the finite numbers the end says nothing and is passed over.
+    Measured is by scaling the model's layers or, where f alone is known, by ⟨Wᵢ, ∂f/∂Wᵢ⟩. Of a run
+    that left the finite numbers the end says nothing and is passed over.
     """
     points = [x for x in points if all(np.isfinite(leaf).all() for leaf in as_variables(x))]
     if isinstance(p.f, MeanLoss):
-        return _by_scaling(p.f, points)
+        return _by_rules(p.f, p.x0) or _by_scaling(p.f, points)
     return _by_euler(p, points)
 
 
 def as_variables(x: PyTree) -> tuple[Any, ...]:
     """The layers of a state, finite or not."""
     return as_point(x, name="x", finite=False).leaves
+
+
+def _by_rules(f: MeanLoss, x0: PyTree) -> Hypothesis | None:
+    """Of the predictions on all inputs: proved, or refuted by a point; None where neither is known.
+
+    A degree other than 1 is left to the scaling, which shows it in numbers.
+    """
+    point = as_point(x0)
+    leaves = list(point.leaves)
+
+    def predictions_on(X: PyTree) -> Any:
+        predict = jax.vmap(f.model, in_axes=(None, 0))
+        return homogeneity(lambda layers: predict(point.restore(layers), X))(leaves)
+
+    holds_double = any(leaf.dtype == np.float64 for leaf in leaves)
+    with jax.enable_x64(holds_double or is_double_enabled()):
+        degrees = predictions_on(f.X).degrees
+        if all(degree in (1, "any") for degree in degrees):
+            return Hypothesis(
+                _NAME, Evidence.PROVED, "by the rules of `homogeneity`, at all inputs"
+            )
+        if all(degree is not None for degree in degrees):
+            return None
+        # A point that refutes it on some examples does so on all.
+        records = predictions_on(jax.tree.map(lambda a: a[:_EXAMPLES], f.X)).leaves
+    for name, record in zip(point.names, records, strict=True):
+        if record.counterexample is not None:
+            where = name.removeprefix("x0")
+            detail = f"no degree in layer {where}, seen at α = {record.counterexample.alpha:g}"
+            return Hypothesis(_NAME, Evidence.VIOLATED, f"{detail}: {record.reason}")
+    return None
 
 
 def _by_scaling(f: MeanLoss, points: Sequence[PyTree]) -> Hypothesis:

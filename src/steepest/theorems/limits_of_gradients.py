@@ -13,10 +13,12 @@ from jaxtyping import Array
 from steepest.clarke import clarke
 from steepest.curvature import dense_hessian
 from steepest.inputs import as_point, whole_number
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import Certificate, Statement, nothing_compared
+from steepest.theorems.exact_differential import exactly_computed
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
+from steepest.theorems.sampling import generator
 from steepest.theorems.vectors import flat, split
 
 _STATEMENT = Statement(
@@ -66,18 +68,12 @@ def limits_of_gradients(p: Problem, samples: int = 50, key: Array | None = None)
     """
     samples = whole_number(samples, "samples")
     differential = clarke(p.f)(p.x0)
-    exact = Hypothesis(
-        "∂f(x0) is computed exactly",
-        Evidence.PROVED if differential.exact else Evidence.UNKNOWN,
-        differential.evidence,
-    )
+    exact = exactly_computed(differential)
     if not differential.exact:
-        nothing = np.zeros(0)
-        return Certificate(_STATEMENT, (exact,), nothing, nothing, nothing, nothing)
+        return nothing_compared(_STATEMENT, (exact,))
     look = p.program.in_double(_gradients_and_curvatures)
     x = flat(p.program.start)
-    seed = jax.random.key(0) if key is None else key
-    rng = np.random.default_rng(int(jax.random.randint(seed, (), 0, 2**31 - 1)))
+    rng = generator(key)
     away = rng.standard_normal((samples, len(x)))
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     pieces = differential.pieces

@@ -38,7 +38,8 @@ def rescaled_layers(
     $f(\tilde x) = f(x)$, $\partial f/\partial W_i(\tilde x) = c^{-1}\, \partial f/\partial W_i(x)$,
     $\partial f/\partial W_j(\tilde x) = c\, \partial f/\partial W_j(x)$.
 
-    Hypothesis: predictions are 1-homogeneous in each layer, *measured*.
+    Hypothesis: predictions are 1-homogeneous in each layer: *proved* where f knows its model
+    (`steepest.mean_loss`) and the rules of `homogeneity` reach, else *measured*.
 
     Args:
         p: the problem; its x0 has two leaves or more.

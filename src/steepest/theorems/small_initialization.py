@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from steepest.descent import descend
-from steepest.inputs import positive, whole_number
-from steepest.methods import gradient_descent
 from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
 from steepest.theorems.curves import Curve, Curves
-from steepest.theorems.layers import homogeneity_of_layers, layer_norms, require_layers
+from steepest.theorems.layer_run import run_layers
+from steepest.theorems.layers import homogeneity_of_layers
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
@@ -42,9 +35,10 @@ def small_initialization(p: Problem, steps: int = 200, learning_rate: float = 0.
     most 2η(f(x₀) − f(xₜ)). A small start has a small imbalance; once the layers have grown it is
     negligible beside them.
 
-    Hypotheses, both *measured*: predictions are 1-homogeneous in each layer; the steps up to each t
-    lower f by at least Σ (η/2)‖∇f‖² (the descent lemma's conclusion for η ≤ 1/β, summed: single
-    steps may fall short, as those across a kink of a ReLU network do).
+    Hypotheses: predictions are 1-homogeneous in each layer (*proved* where f knows its model and
+    the rules of `homogeneity` reach, else *measured*); the steps up to each t lower f by at least
+    Σ (η/2)‖∇f‖², *measured* (the descent lemma's conclusion for η ≤ 1/β, summed: single steps may
+    fall short, as those across a kink of a ReLU network do).
 
     Args:
         p: the problem; its x0 has two leaves or more.
@@ -65,34 +59,14 @@ def small_initialization(p: Problem, steps: int = 200, learning_rate: float = 0.
         >>> st.theorems.small_initialization(p, steps=100).holds
         True
     """
-    require_layers(p)
-    steps = whole_number(steps, "steps")
-    positive(learning_rate, "learning_rate")
-    eta = float(learning_rate)
-
-    def run(f: Any, eta: Any, leaves: list[Any]) -> Any:
-        return descend(
-            f,
-            leaves,
-            gradient_descent(eta),
-            steps,
-            monitors={
-                "layers": layer_norms,
-                "squared_gradient": lambda x: jnp.sum(layer_norms(jax.grad(f)(x))),
-            },
-            saveat=np.arange(steps + 1),
-            states=False,
-        )
-
-    trajectory = p.program.in_double(run)(eta, p.program.start)
-    end = p.program.point.restore(trajectory.final)
-    n, values = trajectory.monitors["layers"], trajectory.values
+    ran = run_layers(p, steps, learning_rate)
+    n, values, eta = ran.weights, ran.trajectory.values, float(learning_rate)
     finite = np.isfinite(values) & np.isfinite(n).all(axis=1)
     last = int(np.argmin(finite)) if not finite.all() else len(finite)
     n, values, t = n[:last], values[:last], np.arange(last, dtype=np.float64)
     spread, least = n.max(axis=1) - n.min(axis=1), n.min(axis=1)
     drift = 2 * eta * (values[0] - values)
-    descends = _descends(values, trajectory.monitors["squared_gradient"][:last], eta)
+    descends = _descends(values, ran.gradients[:last].sum(axis=1), eta)
     # One rounding of each weight a step, as in the identity this is summed from.
     rounding = 8 * EPS * np.sqrt(p.program.point.dimension) * (t + 1) * n.max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,12 +79,12 @@ def small_initialization(p: Problem, steps: int = 200, learning_rate: float = 0.
     )
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(homogeneity_of_layers(p, [p.x0, end]), descends),
+        hypotheses=(homogeneity_of_layers(p, [p.x0, ran.end]), descends),
         steps=t[1:],  # at t = 0 the two sides are the same number
         measured=measured[1:],
         bound=bound[1:],
         allowance=allowance[1:],
-        trajectory=replace(trajectory, final=end),
+        trajectory=ran.trajectory,
         figure=(Curves(curves, "iteration", "ratio of squared norms", yscale="log"),),
     )
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-import jax
 import numpy as np
 
-from steepest.descent import descend
-from steepest.inputs import positive, whole_number
-from steepest.methods import gradient_descent
 from steepest.theorems.certificate import Certificate, Statement
 from steepest.theorems.curves import Curve, Curves
-from steepest.theorems.layers import homogeneity_of_layers, layer_norms, require_layers
+from steepest.theorems.layer_run import run_layers
+from steepest.theorems.layers import homogeneity_of_layers
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
@@ -41,9 +35,10 @@ def squared_norm_differences(
     first-order change of ‖Wᵢ‖² − ‖Wⱼ‖² cancels and the second-order one is left. So the
     differences drift by O(η²) a step, O(η) over a fixed time.
 
-    Hypothesis: predictions are 1-homogeneous in each layer; *measured* by scaling each layer at x0
-    and at the end of the run where f knows its model (`steepest.mean_loss`), else *measured* by the
-    equality of the ⟨Wᵢ, gᵢ⟩ there.
+    Hypothesis: predictions are 1-homogeneous in each layer. Where f knows its model
+    (`steepest.mean_loss`) it is *proved* by the rules of `homogeneity`, else *measured* by scaling
+    each layer at x0 and at the end of the run; where f is all there is, *measured* by the equality
+    of the ⟨Wᵢ, gᵢ⟩ there.
 
     Args:
         p: the problem; its x0 has two leaves or more.
@@ -68,42 +63,25 @@ def squared_norm_differences(
         >>> st.theorems.squared_norm_differences(p, steps=20, learning_rate=0.01).holds
         True
     """
-    require_layers(p)
-    steps = whole_number(steps, "steps")
-    positive(learning_rate, "learning_rate")
-    eta = float(learning_rate)
-
-    def run(f: Any, eta: Any, leaves: list[Any]) -> Any:
-        return descend(
-            f,
-            leaves,
-            gradient_descent(eta),
-            steps,
-            monitors={"layers": layer_norms, "gradients": lambda x: layer_norms(jax.grad(f)(x))},
-            saveat=np.arange(steps + 1),
-            states=False,
-        )
-
-    trajectory = p.program.in_double(run)(eta, p.program.start)
-    n, g = trajectory.monitors["layers"], trajectory.monitors["gradients"]
-    end = p.program.point.restore(trajectory.final)
+    ran = run_layers(p, steps, learning_rate)
+    n, g, eta = ran.weights, ran.gradients, float(learning_rate)
     change = np.diff(n[:, :-1] - n[:, 1:], axis=0)
     predicted = eta**2 * (g[:-1, :-1] - g[:-1, 1:])
     off = np.abs(change - predicted)
     allowed = _rounding(p, n, g, eta)
     # The pair of layers that comes out worst at each step stands for it.
     pair = np.argmax(off / allowed, axis=1)
-    rows = np.arange(steps)
+    rows = np.arange(len(change))
     finite = np.isfinite(off).all(axis=1)
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(homogeneity_of_layers(p, [p.x0, end]),),
+        hypotheses=(homogeneity_of_layers(p, [p.x0, ran.end]),),
         steps=rows[finite].astype(np.float64),
         measured=off[rows, pair][finite],
         bound=np.zeros(int(finite.sum())),
         allowance=allowed[rows, pair][finite],
-        trajectory=replace(trajectory, final=end),
-        figure=norm_panels(trajectory.ts.astype(np.float64), n),
+        trajectory=ran.trajectory,
+        figure=norm_panels(ran.trajectory.ts.astype(np.float64), n),
     )
 
 
