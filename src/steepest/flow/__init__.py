@@ -1,0 +1,5 @@
+"""Continuous dynamics: gradient flow, and gradient inclusion through kinks."""
+
+from steepest.flow._events import Event as Event, Kink as Kink
+from steepest.flow._gradient_flow import gradient_flow as gradient_flow
+from steepest.flow._gradient_inclusion import gradient_inclusion as gradient_inclusion

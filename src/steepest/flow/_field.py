@@ -84,8 +84,9 @@ class Fields:
             key, active = part(keys), part(mode.active)
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             best = jnp.max(jnp.where(active, -jnp.inf, key), axis=0)
-            size = jnp.abs(least) + jnp.where(jnp.isfinite(best), jnp.abs(best), 0.0)
-            # A margin within rounding is none to speak of: a tie just left must not be met again.
+            # Within rounding of the numbers that this line works with there is no margin to speak
+            # of: a tie that was just left must not be met again.
+            size = jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0))
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
         return jnp.concatenate(out) if out else jnp.ones(1)
 

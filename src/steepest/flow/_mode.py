@@ -95,7 +95,11 @@ class Mode:
         for site in self.gated.sites:
             if site.start <= candidate < site.start + site.size:
                 place = (candidate - site.start) % site.places
-                return site, place, [site.start + k * site.places + place for k in range(site.candidates)]
+                return (
+                    site,
+                    place,
+                    [site.start + k * site.places + place for k in range(site.candidates)],
+                )
         raise IndexError(candidate)
 
 

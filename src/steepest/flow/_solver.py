@@ -183,7 +183,10 @@ class Solver:
             low = float(high)
         else:  # seen on the dense output alone
             return end, states[end]
-        t = brentq(least, low, float(high), xtol=1e-15 * max(abs(end), 1e-300), rtol=1e-15)
+        root: Any = brentq(
+            least, low, float(high), xtol=1e-15 * max(end, 1e-300), rtol=np.float64(1e-15)
+        )
+        t = float(root)
         if t not in states:
             least(t)
         return t, states[t]
@@ -206,9 +209,9 @@ class Solver:
             if mode.active[winner]:
                 mode = mode.crossed(winner, other)
         if not self.through and real:
-            kinks = self.kinks(mode, [other for _, other in real])
             raise SolverError(
-                f"the gradient flow meets a kink at t = {t:.9g}: {'; '.join(map(str, kinks[:3]))}. "
+                f"the gradient flow meets a kink at t = {t:.9g}: "
+                f"{self.named(mode, [other for _, other in real])}. "
                 "What happens there is for gradient_inclusion, which has the same arguments.",
                 self.trajectory(s),
             )
@@ -226,7 +229,7 @@ class Solver:
         if found is None:
             raise SolverError(
                 f"at t = {t:.9g} no continuation was found past "
-                f"{'; '.join(map(str, self.kinks(mode, [o for _, o in real] + leaving)[:3]))}.",
+                f"{self.named(mode, [other for _, other in real] + leaving)}.",
                 self.trajectory(s),
             )
         self.refuse_jump(t, y, mode, found)
@@ -249,15 +252,15 @@ class Solver:
         if not ties:
             return mode
         if not self.through:
-            kinks = self.kinks(mode, [other for _, other in ties])
             raise SolverError(
-                f"x0 is on a kink: {'; '.join(map(str, kinks[:3]))}. What happens there is for "
-                "gradient_inclusion, which has the same arguments."
+                f"x0 is on a kink: {self.named(mode, [other for _, other in ties])}. What happens "
+                "there is for gradient_inclusion, which has the same arguments."
             )
         found = decider.least_norm(mode, ties)
         if found is None:
             raise SolverError(
-                f"no consistent mode was found at x0, on {'; '.join(map(str, self.kinks(mode, [o for _, o in ties])[:3]))}."
+                "no consistent mode was found at x0, on "
+                f"{self.named(mode, [other for _, other in ties])}."
             )
         self.record(0.0, mode, found, decider)
         return found
@@ -268,6 +271,12 @@ class Solver:
             site, place, _ = mode.place_of(k)
             found.append(Kink(site.line, site.name, int(place)))
         return tuple(dict.fromkeys(found))
+
+    def named(self, mode: Mode, candidates: list[int]) -> str:
+        """The first few of the kinks in words."""
+        kinks = self.kinks(mode, candidates)
+        rest = f" and {len(kinks) - 3} more" if len(kinks) > 3 else ""
+        return "; ".join(map(str, kinks[:3])) + rest
 
     def record(self, t: float, before: Mode, after: Mode, decider: Decider) -> None:
         """The events that lead from one mode to the next."""
@@ -309,17 +318,15 @@ class Solver:
         size = abs(values[0]) + abs(values[1])
         if abs(values[0] - values[1]) > 1e-6 * size + 10 * self.atol:
             changed = np.flatnonzero(before.active != after.active)
-            kinks = "; ".join(map(str, self.kinks(after, [int(k) for k in changed])[:3]))
+            kinks = self.named(after, [int(k) for k in changed])
             raise NotLocallyLipschitzError(
                 f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = {t:.9g}: {kinks}."
             )
 
     def refuse_chatter(self, s: Any, t: float, at_once: int) -> None:
         if at_once > 20:
-            raise SolverError(
-                f"events do not come to an end at t = {t:.9g}.", self.trajectory(s)
-            )
-        if len(self.events) >= self.max_events:
+            raise SolverError(f"events do not come to an end at t = {t:.9g}.", self.trajectory(s))
+        if self.through and len(self.events) >= self.max_events:
             raise SolverError(
                 f"{self.max_events} events were met by t = {t:.9g}; max_events allows no more.",
                 self.trajectory(s),
@@ -337,16 +344,16 @@ class Solver:
     def trajectory(self, s: Any, done: bool = False) -> Trajectory:
         request, count = self.request, len(self.saved)
         columns = jax.tree.map(lambda *rows: np.stack(rows), *self.saved) if count else {}
-        split = lambda ys: [
-            np.asarray(leaf) for leaf in jax.vmap(request.leaves)(jnp.asarray(ys))
-        ]
+        split = lambda ys: [np.asarray(leaf) for leaf in jax.vmap(request.leaves)(jnp.asarray(ys))]
         final = [np.asarray(leaf) for leaf in request.leaves(np.asarray(s.y))]
         steps = self.counts["steps"] + (0 if done else int(s.accepted))
         rejected = self.counts["rejected"] + (0 if done else int(s.rejected))
         stages = self.stepper.stages * (steps + rejected + self.counts["located"])
         return Trajectory(
             ts=request.ts[:count],
-            xs=request.program.point.restore(split(columns["xs"])) if request.states and count else None,
+            xs=request.program.point.restore(split(columns["xs"]))
+            if request.states and count
+            else None,
             values=columns.get("values", np.zeros(0)),
             monitors=columns.get("monitors", {}),
             final=request.program.point.restore(final),

@@ -1,8 +1,8 @@
-"""Steps of a Diffrax solver along a field, watched: it stops where a watched number turns negative.
+"""Steps of a Diffrax solver along a field, until a watched number turns negative.
 
-`diffrax.diffeqsolve` looks for events at the ends of its steps. Here each accepted step is looked at
-inside as well, on its dense output, so that what leaves and comes back within a step is seen. The
-solver, its error control and its dense output are Diffrax's.
+`diffrax.diffeqsolve` looks for events at the ends of its steps. Here each step is looked at inside
+as well, on its dense output, so that what leaves and comes back within a step is seen. The solver,
+its error control and its dense output are Diffrax's.
 """
 
 from __future__ import annotations

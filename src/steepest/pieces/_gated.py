@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
@@ -104,7 +105,10 @@ class Gated:
 
 
 class _Run:
-    """One interpretation, with given weights or (None) the program's own; `found` takes the sites."""
+    """One interpretation, with given weights or (None) the program's own.
+
+    `found` takes the sites that are met, where it is given.
+    """
 
     def __init__(self, gated: Gated, weights: Any, found: list[Site] | None = None):
         self.gated, self.weights, self.found = gated, weights, found
@@ -125,8 +129,7 @@ class _Run:
         jaxpr = closed.jaxpr
         used = last_uses(jaxpr)
         env: dict[Any, tuple[Any, bool]] = {
-            var: (_double(c), False)
-            for var, c in zip(jaxpr.constvars, closed.consts, strict=True)
+            var: (_double(c), False) for var, c in zip(jaxpr.constvars, closed.consts, strict=True)
         }
         env.update(zip(jaxpr.invars, args, strict=True))
 
@@ -272,7 +275,7 @@ class _Run:
         branches = eqn.params["branches"]
         if not varies:
             index = jnp.clip(which, 0, len(branches) - 1)
-            if isinstance(index, jax.core.Tracer):
+            if isinstance(index, Tracer):
                 self.refuse(eqn)
             return self.jaxpr(branches[int(index)], operands)
         if not isinstance(which, _Soft) or len(branches) != 2:
@@ -344,9 +347,7 @@ def window_views(x: Any, params: dict[str, Any]) -> Any:
     views = []
     for offset in np.ndindex(*params["window_dimensions"]):
         start = [o * d for o, d in zip(offset, params["window_dilation"], strict=True)]
-        stop = [
-            s + n - r + 1 for s, n, r in zip(start, padded.shape, reach, strict=True)
-        ]
+        stop = [s + n - r + 1 for s, n, r in zip(start, padded.shape, reach, strict=True)]
         views.append(lax.slice(padded, start, stop, params["window_strides"]))
     return jnp.stack(views)
 
