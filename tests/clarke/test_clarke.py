@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from jax.scipy.special import logsumexp
 
-from steepest.clarke import NotExactError, clarke
+from steepest.clarke import clarke
 from steepest.errors import (
     ArgumentError,
+    NotExactError,
     NotLocallyLipschitzError,
     NotScalarError,
     TooManyPiecesError,
@@ -419,3 +420,9 @@ def test_a_power_with_a_varying_exponent():
 def test_a_mask_that_is_broadcast():
     f = lambda x: jnp.where((x > 0)[:, None], x[:, None] * jnp.ones(2), 0.0).sum()
     check(f, zeros(3), [[2 * b for b in v] for v in cube(3)])
+
+
+def test_a_loop_that_multiplies_by_zero_ends():
+    # Whether it goes on hangs on the sign of 0·x from the second turn on.
+    f = lambda x: jax.lax.while_loop(lambda h: h < 0, lambda h: 0.0 * h, x)
+    check(f, 0.0, [[0], [1]])

@@ -10,18 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from steepest.clarke._activity import Identities
 from steepest.clarke._assemble import assemble
-from steepest.clarke._continuity import Visit, equalities_agree, pieces_agree
+from steepest.clarke._continuity import pieces_agree
 from steepest.clarke._differential import ClarkeDifferential, Piece
+from steepest.clarke._equalities import equalities_agree
 from steepest.clarke._expressions import expressions
 from steepest.clarke._generic import gradient_without_ties
+from steepest.clarke._identities import Identities
 from steepest.clarke._probe import Probe, jumps_near, slope_grows
 from steepest.clarke._sampling import sampled_hull
+from steepest.clarke._visit import Visit
 from steepest.convex import ConvexSet, Empty, Everything, Hull, Zonotope
 from steepest.errors import NotLocallyLipschitzError
 from steepest.inputs import positive, whole_number
-from steepest.pieces import NeedsBranch, Program, trace, walk
+from steepest.pieces import NeedsBranch, Program, Walked, trace, walk
 
 MAX_WALKS = 512
 _SAMPLES = 200
@@ -124,7 +126,7 @@ class _Assembly:
 
     def differential(self) -> ClarkeDifferential:
         try:
-            self.explore({})
+            self.explore()
         except _TooManyWalks:
             return self.bracket("too many combinations of jumping choices")
         self.check_values()
@@ -173,18 +175,25 @@ class _Assembly:
             self._probe = Probe(self.program)
         return self._probe
 
-    def explore(self, forced: dict[tuple[int, int], int]) -> None:
-        self.walks += 1
-        if self.walks > MAX_WALKS:
-            raise _TooManyWalks
-        seed = int(self.rng.integers(2**31))
-        try:
-            walked = walk(self.program, forced=forced, tie_tol=self.tie_tol, seed=seed)
-        except NeedsBranch as need:
-            self.jump_lines.append(need.line)
-            for outcome in range(need.outcomes):
-                self.explore({**forced, need.address: outcome})
-            return
+    def explore(self) -> None:
+        """Walk the program, again for each outcome of a choice that must be told from outside."""
+        waiting: list[dict[tuple[int, int], int]] = [{}]
+        while waiting:
+            forced = waiting.pop()
+            self.walks += 1
+            if self.walks > MAX_WALKS:
+                raise _TooManyWalks
+            seed = int(self.rng.integers(2**31))
+            try:
+                walked = walk(self.program, forced=forced, tie_tol=self.tie_tol, seed=seed)
+            except NeedsBranch as need:
+                self.jump_lines.append(need.line)
+                outcomes = reversed(range(need.outcomes))
+                waiting += [{**forced, need.address: outcome} for outcome in outcomes]
+                continue
+            self.visit(forced, walked)
+
+    def visit(self, forced: dict[tuple[int, int], int], walked: Walked) -> None:
         tape = walked.tape
         self.lines.extend(f"{s.name} at {s.line}" for s in tape.switches)
         if walked.singular_line and not np.isfinite(walked.value):

@@ -12,12 +12,8 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from steepest.convex import ConvexSet, Empty
-from steepest.errors import ArgumentError, SteepestError
+from steepest.errors import ArgumentError, NotExactError
 from steepest.inputs import Point
-
-
-class NotExactError(SteepestError, ValueError):
-    """The differential is only bracketed, and the question needs the set itself."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.clarke._activity import Identities, search
-from steepest.clarke._assemble import whole_component
+from steepest.clarke._activity import search
+from steepest.clarke._components import whole_component
 from steepest.clarke._differential import Piece, unflatten
 from steepest.clarke._expressions import Expressions
+from steepest.clarke._identities import Identities
 from steepest.pieces import Program, Walked
 
 
