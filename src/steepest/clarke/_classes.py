@@ -15,6 +15,7 @@ from steepest.clarke._sparse import Sparse, beside, csr, diagonal
 from steepest.pieces import Tape
 
 _CLOSE = 1e-12
+_MOST_NORMS = 100  # that one norm is compared with
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Class:
         jumps: one of its switches jumps.
         spread: rows over (x, symbols) of κ_k − κ_0, k = 1 … (count − 1, d + S).
         ball: rows of the vector whose norm is taken, or None.
+        nonnegative: for a ball, which of its components are ≥ 0 everywhere.
     """
 
     members: list[tuple[int, bool]]
@@ -43,6 +45,7 @@ class Class:
     at_equality: int
     spread: Sparse
     ball: Sparse | None = None
+    nonnegative: tuple[bool, ...] = ()
 
     @property
     def rows(self) -> Sparse:
@@ -69,7 +72,7 @@ class Classifier:
         two_way = [
             s.index for s in switches if len(s.outcomes) == 2 and not s.ball and s.forced is None
         ]
-        leader = self.proportional(two_way)
+        leader = self.proportional(two_way) | self.multiples_of_norms()
         classes: list[Class] = []
         owner: dict[int, tuple[int, bool]] = {}
         number: dict[int, int] = {}
@@ -101,6 +104,7 @@ class Classifier:
                     s.jumps,
                     s.at_equality,
                     csr((0, self.d)),
+                    nonnegative=s.nonnegative,
                 )
             )
         return classes, owner
@@ -138,6 +142,27 @@ class Classifier:
                 run = []
             run.append(int(i))
         self.split(run, unit, length, probe, two_way, result)
+        return result
+
+    def multiples_of_norms(self) -> dict[int, tuple[int, bool]]:
+        """Norms that are multiples of each other, at the random points: ‖x‖ and ‖−2x‖."""
+        result: dict[int, tuple[int, bool]] = {}
+        known: list[tuple[int, float, np.ndarray]] = []
+        for s in self.tape.switches:
+            if not s.ball:
+                continue
+            start, stop = self.raw.key_starts[s.index : s.index + 2]
+            lengths = np.linalg.norm(self.raw.values[start:stop], axis=0)
+            size = float(np.linalg.norm(lengths))
+            if not 0.0 < size < np.inf:
+                continue
+            for first, other, unit in known[:_MOST_NORMS]:
+                if np.abs(unit - lengths / size).max() <= _CLOSE:
+                    result[s.index] = (first, False)
+                    self.scale[s.index] = size / other
+                    break
+            else:
+                known.append((s.index, size, lengths / size))
         return result
 
     def split(self, run, unit, length, probe, two_way, result) -> None:

@@ -86,16 +86,16 @@ def _exits_agree(program: Program, visit: Visit, rng: np.random.Generator) -> bo
     def parted(at: Any, free: Any) -> tuple[list[Any], Any]:
         return program.leaves(at[:d]), jnp.where(free, at[d:], jnp.nan)
 
-    def margin(at: Any, free: Any, sigma: Any, i: Any, j: Any) -> Any:
+    def margin(at: Any, free: Any, sigma: Any, i: Any, j: Any) -> tuple[Any, Any]:
         leaves, moved = parted(at, free)
         keys = tape.frozen(leaves, sigma, moved)[1]
-        return keys[i] - keys[j]
+        return keys[i] - keys[j], jnp.abs(keys[i]) + jnp.abs(keys[j])
 
     def value(at: Any, free: Any, sigma: Any, number: Any) -> Any:
         leaves, moved = parted(at, free)
         return jnp.stack(tape.frozen_exits(leaves, sigma, moved)[2])[number]
 
-    slope = compiled(jax.vmap(jax.value_and_grad(margin)))
+    slope = compiled(jax.vmap(jax.value_and_grad(margin, has_aux=True)))
     values = compiled(jax.vmap(value))
 
     def gap(points: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -133,16 +133,18 @@ def _agree_on(program, rng, a, b, va, vb, address) -> bool:
     i, j = start + va.forced[address], start + vb.forced[address]
     sigma = np.array([s.forced for s in tape.switches])
 
-    def margin(flat: Any) -> Any:
+    def margin(flat: Any) -> tuple[Any, Any]:
         keys = tape.frozen(program.leaves(flat), sigma)[1]
-        return keys[i] - keys[j]
+        return keys[i] - keys[j], jnp.abs(keys[i]) + jnp.abs(keys[j])
 
     def gap(points: Any) -> tuple[np.ndarray, np.ndarray]:
         left, right = np.asarray(a(points)), np.asarray(b(points))
         return np.abs(left - right), np.abs(left) + np.abs(right)
 
     start = _random_points(program, rng, _TRIES)
-    return _zero_on_surface(start, compiled(jax.vmap(jax.value_and_grad(margin))), gap)
+    return _zero_on_surface(
+        start, compiled(jax.vmap(jax.value_and_grad(margin, has_aux=True))), gap
+    )
 
 
 def _frozen_value(program: Program, tape: Tape) -> Callable[[Any], Any]:
@@ -167,11 +169,13 @@ def _zero_on_surface(
     before, _ = gap(points)
     size, margin = None, None
     for _ in range(_STEPS):
-        margin, gradient = (np.asarray(v) for v in slope(points))
+        (margin, terms), gradient = jax.tree.map(np.asarray, slope(points))
         if not np.all(np.isfinite(margin)) or not np.all(np.isfinite(gradient)):
             return False
         square = np.einsum("ij,ij->i", gradient, gradient)
-        size = np.sqrt(square) * (1 + np.abs(points).max(axis=1)) if size is None else size
+        if size is None:
+            # The terms count for margins that vanish identically, of which only rounding is left.
+            size = np.sqrt(square) * (1 + np.abs(points).max(axis=1)) + terms
         if np.all(np.abs(margin) <= 1e-13 * size):
             break
         points = points - (margin / np.maximum(square, 1e-300))[:, None] * gradient

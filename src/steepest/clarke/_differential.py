@@ -126,7 +126,11 @@ class ClarkeDifferential:
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """The proved pieces, each with a witness direction along which anyone can check it."""
+        """The proved pieces, each with a witness direction along which anyone can check it.
+
+        Raises:
+            TooManyPiecesError: more than can be listed; a norm at zero has infinitely many.
+        """
         return self._list_pieces()
 
     def __repr__(self) -> str:

@@ -127,10 +127,12 @@ class _Builder:
             number, flipped = owner[e.switch]
             c = classes[number]
             if switch.ball:
-                candidates.add([])
+                if number not in rho:
+                    rho[number] = len(symbols)
+                    symbols.append((number, False, 1))
+                    candidates.add([])
                 exits.add([])
-                triples.append((e.index, len(symbols), 1.0))
-                symbols.append((number, False, 1))
+                triples.append((e.index, rho[number], self.scale.get(e.switch, 1.0)))
                 continue
             rows, sign = self.candidate_numbers(e.index), e.sign or 1.0
             m = len(rows)

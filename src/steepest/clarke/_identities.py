@@ -70,7 +70,6 @@ class Identities:
         for s in self.tape.switches:
             if s.forced is not None:
                 sigma[:, s.index], known[:, s.index] = s.forced, True
-            known[:, s.index] |= s.ball
         for row, outcomes in enumerate(told):
             for t, outcome in outcomes.items():
                 sigma[row, t], known[row, t] = outcome, True
