@@ -16,6 +16,7 @@ from steepest.errors import (
     ArgumentError as ArgumentError,
     DataError as DataError,
     MissingExtraError as MissingExtraError,
+    NotExactError as NotExactError,
     NotLocallyLipschitzError as NotLocallyLipschitzError,
     NotScalarError as NotScalarError,
     PlanError as PlanError,

@@ -29,6 +29,10 @@ class UnsupportedPrimitiveError(SteepestError):
     """A JAX primitive for which no rule is known; the message names it and the user's line."""
 
 
+class NotExactError(SteepestError, ValueError):
+    """A Clarke differential is only bracketed, and the question needs the set itself."""
+
+
 class TooManyPiecesError(SteepestError):
     """More smooth pieces meet at the point than can be listed; the message offers what can."""
 

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from jax.scipy.special import logsumexp
 
-from steepest.clarke import NotExactError, clarke
+from steepest.clarke import clarke
 from steepest.errors import (
     ArgumentError,
+    NotExactError,
     NotLocallyLipschitzError,
     NotScalarError,
     TooManyPiecesError,
     UnsupportedPrimitiveError,
 )
+from steepest.pieces import _compile
 
 relu = jax.nn.relu
 
@@ -419,3 +421,41 @@ def test_a_power_with_a_varying_exponent():
 def test_a_mask_that_is_broadcast():
     f = lambda x: jnp.where((x > 0)[:, None], x[:, None] * jnp.ones(2), 0.0).sum()
     check(f, zeros(3), [[2 * b for b in v] for v in cube(3)])
+
+
+def test_a_loop_that_multiplies_by_zero_ends():
+    # Whether it goes on hangs on the sign of 0·x from the second turn on.
+    f = lambda x: jax.lax.while_loop(lambda h: h < 0, lambda h: 0.0 * h, x)
+    check(f, 0.0, [[0], [1]])
+
+
+def test_bfloat16():
+    check(lambda x: jnp.abs(x).sum(), jnp.zeros(1, jnp.bfloat16), [[-1], [1]])
+
+
+def test_wrong_use_says_so():
+    with pytest.raises(ArgumentError, match="argnums"):
+        clarke(lambda x, y: x * y, argnums=2)(1.0, 1.0)
+    with pytest.raises(ArgumentError, match="under jit"):
+        jax.jit(lambda x: clarke(abs)(x).min_norm())(0.0)
+    with pytest.raises(ArgumentError, match="under jit"):
+        jax.jit(lambda c: clarke(lambda x: c * jnp.abs(x))(0.0).min_norm())(1.0)
+
+
+def test_arrays_that_f_closes_over_are_not_compiled_in(monkeypatch):
+    sizes = []
+    plain = _compile.hoisted
+
+    def measured(f, *args):
+        run, consts, tree = plain(f, *args)
+        leaves = jax.tree.leaves(args)
+        sizes.append(len(jax.jit(run).lower(consts, leaves).as_text()))
+        return run, consts, tree
+
+    monkeypatch.setattr(_compile, "hoisted", measured)
+    A = jnp.asarray(np.random.default_rng(0).standard_normal((20, 10_000)), jnp.float32)
+    f = lambda x: jnp.abs(A[:2] @ x).sum() + jnp.where(x[0] > 0, x[0] * (1 + x[1]), 0.0)
+    assert clarke(f)(zeros(10_000)).exact
+    assert clarke(lambda x: jnp.mean(jnp.abs(A @ x)))(jnp.ones(10_000)).is_singleton
+    assert sizes
+    assert max(sizes) < 100_000  # the array alone is 200,000 numbers

@@ -90,6 +90,14 @@ CONTINUOUS = {
     ),
     "argmax of a curved vector": (lambda x: x[jnp.argmax(x + x**2)], [[1, 0], [0, 1]]),
     "cond": (lambda x: jax.lax.cond(x[0] > x[1], lambda: x[0], lambda: x[1]), [[1, 0], [0, 1]]),
+    "argmax, two candidates the same": (
+        lambda x: (v := jnp.stack([x[0], x[1], x[1]]))[jnp.argmax(v)],
+        [[1, 0], [0, 1]],
+    ),
+    "argmax of kinks alone": (
+        lambda x: (v := jnp.stack([relu(x[0]), jnp.abs(x[1])]))[jnp.argmax(v)],
+        [[1, 0], [0, 1], [0, -1]],
+    ),
     "an equality that does no harm": (
         lambda x: jnp.where(x == 0, 0.0, x * x[::-1]).sum(),
         [[0, 0]],

@@ -3,6 +3,5 @@
 from steepest.clarke._clarke import clarke as clarke
 from steepest.clarke._differential import (
     ClarkeDifferential as ClarkeDifferential,
-    NotExactError as NotExactError,
     Piece as Piece,
 )

@@ -15,16 +15,21 @@ For a prefix of outcomes with margin gradients J (rows):
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import nnls
 
+from steepest.clarke._component import (
+    Component,
+    Found,
+    Margin,
+    OpenPiece,
+    Piece,
+    SymbolGradients,
+)
 from steepest.clarke._cone import open_cone
+from steepest.clarke._identities import Identities
 from steepest.clarke._second_order import never_positive, second_order_witness
 from steepest.convex import Hull
 from steepest.errors import TooManyPiecesError
@@ -34,165 +39,8 @@ MAX_SETTLED = 64
 MAX_PIECES = 20_000
 MAX_OPEN = 2_000
 _ZERO = 1e-12
-_IDENTICAL = 1e-12  # what a sum may differ from zero, relative to its terms, and be zero
 _ROOM = 1e-7
 _RANK = 1e-8  # a singular value of rows of length one that is no rounding
-_FEW = 6  # patterns evaluated one by one rather than compiled
-
-
-# A margin as a row of length one: κ_i − κ_j, and the length its gradient had.
-Margin = tuple[int, int, float]
-
-
-@dataclass
-class LocalClass:
-    """A class with its rows dense, in coordinates of the component: (m, rows, r + s)."""
-
-    number: int
-    margins: list[np.ndarray]
-    keys: list[list[tuple[int, int]]]
-    allowed: list[int]
-    forced: bool
-    jumps: bool
-    at_equality: int
-    members: list[tuple[int, bool]]
-    sizes: tuple[float, float]  # largest entries of the margins: in coordinates, in symbols
-
-
-@dataclass
-class LocalSymbol:
-    owner: int
-    candidates: np.ndarray
-
-
-@dataclass
-class Component:
-    """Classes that hang together; rows over r coordinates of the gradient space and s symbols."""
-
-    rank: int
-    classes: list[LocalClass]
-    symbols: list[LocalSymbol]
-    value: np.ndarray  # coefficients of the symbols, (s,)
-    spans: bool  # the r coordinates are all of R^d
-
-
-@dataclass
-class Piece:
-    """One active pattern: outcomes by switch, a direction into it, its gradient's coordinates.
-
-    `rows` are the gradients of its margins. The direction is in coordinates too; where the piece
-    touches x along a parabola only, its tangent is `tangent`, in R^d.
-    """
-
-    outcomes: dict[int, int]
-    direction: np.ndarray
-    gradient: np.ndarray
-    rows: np.ndarray
-    tangent: np.ndarray | None = None
-
-
-@dataclass
-class OpenPiece:
-    """A pattern that first-order tests do not decide: its gradient and its margins' rows."""
-
-    outcomes: dict[int, int]
-    gradient: np.ndarray
-    J: np.ndarray
-    keys: list[Margin]
-
-
-@dataclass
-class Found:
-    """What a search found: proved pieces, and those that stay open (None: too many to list)."""
-
-    pieces: list[Piece] = field(default_factory=list)
-    open_pieces: list[OpenPiece] | None = field(default_factory=list)
-    programs: int = 0
-    identities: int = 0
-
-    @property
-    def exact(self) -> bool:
-        return self.open_pieces is not None and not self.open_pieces
-
-
-class Identities:
-    """Tests Σ λ (κ_i − κ_j) ≡ 0 for the frozen program of a pattern at random points."""
-
-    def __init__(self, program: Program, tape: Tape, rng: np.random.Generator):
-        self.program, self.tape, self.rng = program, tape, rng
-        self.tests = 0
-
-    def vanish(self, questions: list[tuple[dict[int, int], list[tuple[float, int, int]]]]) -> list:
-        """For each (outcomes by switch, [(λ, i, j)]): whether the sum is identically zero.
-
-        It must hold whatever the switches do whose outcomes are not given.
-        """
-        if not questions:
-            return []
-        self.tests += len(questions)
-        good = np.ones(len(questions), bool)
-        padded = 1 << (len(questions) - 1).bit_length()
-        told = [outcomes for outcomes, _ in questions]
-        told += [{}] * (padded - len(questions))
-        for radius in (0.4, 0.1, 0.02):
-            keys = self.keys(self.points(padded, radius), *self.patterns(told))
-            for row, (_, terms) in enumerate(questions):
-                total = sum(w * (keys[row, i] - keys[row, j]) for w, i, j in terms)
-                size = sum(w * (abs(keys[row, i]) + abs(keys[row, j])) for w, i, j in terms)
-                # Not `>`: what is not finite decides nothing.
-                good[row] &= bool(abs(total) <= _IDENTICAL * size)
-        return list(good)
-
-    def margins(self, outcomes: dict[int, int], pairs: list[Margin], count: int) -> np.ndarray:
-        """The margins κ_i − κ_j of a pattern at random points, shape (count, pairs)."""
-        keys = self.keys(self.points(count, 0.3), *self.patterns([outcomes] * count))
-        first, second = (np.array([p[k] for p in pairs]) for k in (0, 1))
-        return keys[:, first] - keys[:, second]
-
-    def points(self, count: int, radius: float) -> list[np.ndarray]:
-        return [
-            leaf + radius * (1 + np.abs(leaf)) * self.rng.standard_normal((count, *leaf.shape))
-            for leaf in self.program.start
-        ]
-
-    def patterns(self, told: list[dict[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-        """Outcomes of all switches, and what stands at the exits of those that are not told.
-
-        A switch that is not told may do anything: its exits hold random numbers, so that what is
-        found holds for all its outcomes. (Drawing outcomes would not do: of relu(u)·relu(v) three
-        outcomes in four are zero.)
-        """
-        counts = np.array([len(s.outcomes) for s in self.tape.switches])
-        sigma = self.rng.integers(0, counts, size=(len(told), len(counts)))
-        known = np.zeros(sigma.shape, bool)
-        for s in self.tape.switches:
-            if s.forced is not None:
-                sigma[:, s.index], known[:, s.index] = s.forced, True
-            known[:, s.index] |= s.ball
-        for row, outcomes in enumerate(told):
-            for t, outcome in outcomes.items():
-                sigma[row, t], known[row, t] = outcome, True
-        exits = self.tape.exits
-        owners = np.array([e.switch for e in exits], dtype=int)
-        base = np.array([e.base for e in exits])
-        moved = base + 0.3 * (1 + np.abs(base)) * self.rng.standard_normal((len(told), len(exits)))
-        return sigma, np.where(known[:, owners], np.nan, moved)
-
-    def keys(self, leaves: list[np.ndarray], sigma: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """Keys of all switches, one row for each (point, pattern)."""
-        arrays = [jnp.asarray(leaf) for leaf in leaves]
-        if len(sigma) > _FEW:
-            return np.asarray(self.mapped(arrays, jnp.asarray(sigma), jnp.asarray(moved)))
-        return np.stack(
-            [
-                np.asarray(self.tape.frozen([a[i] for a in arrays], sigma[i], moved[i])[1])
-                for i in range(len(sigma))
-            ]
-        )
-
-    @cached_property
-    def mapped(self) -> Any:
-        return jax.jit(jax.vmap(lambda *pattern: self.tape.frozen(*pattern)[1]))
 
 
 def _scaled(pairs: list[tuple[int, int]], lengths: np.ndarray) -> list[Margin]:
@@ -234,49 +82,6 @@ class _Doubt:
     outcomes: dict[int, int]
     terms: list[tuple[float, int, int]]
     rows: list[Margin]
-
-
-class SymbolGradients:
-    """The symbols' gradients while the classes of a component are decided one after another."""
-
-    def __init__(self, component: Component):
-        self.c = component
-        place = {c.number: i for i, c in enumerate(component.classes)}
-        self.depth_of = [place[symbol.owner] for symbol in component.symbols]
-        self.touched = [self.symbols_touched(depth) for depth in range(len(component.classes))]
-        self.taken: dict[int, int] = {}
-        self.rows = np.zeros((len(component.symbols), component.rank))
-
-    def decide(self, k: int) -> None:
-        """Let the next class take outcome k; `rows` follow."""
-        self.rows = self.with_outcome(len(self.taken), k, self.rows)
-
-    def with_outcome(self, depth, k, G):
-        """The symbols' gradients, with the class at this depth decided.
-
-        A symbol may hang on classes that are decided later than its own (a branch that contains a
-        kink), so those that hang on others are computed again.
-        """
-        H = G.copy()
-        self.taken[depth] = k
-        for s, nested in self.touched[depth]:
-            row = self.c.symbols[s].candidates[self.taken[self.depth_of[s]]]
-            H[s] = row[: self.c.rank]
-            if nested:
-                H[s] += row[self.c.rank :] @ H
-        return H
-
-    def symbols_touched(self, depth: int) -> list[tuple[int, bool]]:
-        """Symbols of the class at this depth, and decided ones that hang on them."""
-        changed: set[int] = set()
-        listed = []
-        for s, symbol in enumerate(self.c.symbols):
-            below = set(np.flatnonzero(np.any(symbol.candidates[:, self.c.rank :], axis=0)))
-            late = self.depth_of[s] < depth and below & changed
-            if self.depth_of[s] == depth or late:
-                changed.add(s)
-                listed.append((s, bool(below)))
-        return listed
 
 
 class _Search:

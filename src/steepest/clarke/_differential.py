@@ -12,12 +12,8 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from steepest.convex import ConvexSet, Empty
-from steepest.errors import ArgumentError, SteepestError
+from steepest.errors import ArgumentError, NotExactError
 from steepest.inputs import Point
-
-
-class NotExactError(SteepestError, ValueError):
-    """The differential is only bracketed, and the question needs the set itself."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,11 @@ class ClarkeDifferential:
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """The proved pieces, each with a witness direction along which anyone can check it."""
+        """The proved pieces, each with a witness direction along which anyone can check it.
+
+        Raises:
+            TooManyPiecesError: more than can be listed; a norm at zero has infinitely many.
+        """
         return self._list_pieces()
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from jax.extend import core as jex_core
 
 from steepest.pieces import NotStraight, Program, straight
+from steepest.pieces._compile import compiled
 
 _SMALL = 20_000
 
@@ -44,12 +45,12 @@ def gradient_without_ties(
 
 
 def compiled_gradient(program: Program, tie_tol: float | None) -> Callable[[list[Any]], Any]:
-    """leaves → ((value, whether something is tied), gradient), jitted."""
+    """leaves → ((value, whether something is tied), gradient), compiled."""
 
     def run(leaves: list[Any]) -> tuple[Any, Any]:
         return straight(program, leaves, tie_tol)
 
-    return jax.jit(jax.value_and_grad(run, has_aux=True))
+    return compiled(jax.value_and_grad(run, has_aux=True))
 
 
 def _size(jaxpr: Any) -> int:

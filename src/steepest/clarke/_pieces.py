@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.clarke._activity import Identities, search
-from steepest.clarke._assemble import whole_component
+from steepest.clarke._activity import search
+from steepest.clarke._components import relevant, whole_component
 from steepest.clarke._differential import Piece, unflatten
 from steepest.clarke._expressions import Expressions
+from steepest.clarke._identities import Identities
+from steepest.errors import TooManyPiecesError
 from steepest.pieces import Program, Walked
 
 
@@ -17,7 +19,7 @@ def list_pieces(
     """All proved pieces (enumerated: there may be 2^ties).
 
     Raises:
-        TooManyPiecesError: more than can be listed.
+        TooManyPiecesError: more than can be listed, or a norm at zero among them.
     """
     import jax
 
@@ -26,6 +28,11 @@ def list_pieces(
         for walked, e in walks:
             if e is None:
                 continue
+            if any(e.classes[c].ball is not None for c in relevant(e)[0]):
+                raise TooManyPiecesError(
+                    "a norm at zero has as many pieces as directions; ask the differential for its "
+                    "support instead"
+                )
             component, frame, center = whole_component(e)
             if component is None:
                 zero = unflatten(program.point, np.zeros(e.dimension))

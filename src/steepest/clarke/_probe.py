@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.pieces import Program
+from steepest.pieces._compile import compiled
 
 _RADII = (1e-2, 1e-4, 1e-6)
 _LINES = 24
@@ -27,13 +28,9 @@ class Probe:
         self.scale = max(1.0, float(np.abs(self.center).max(initial=0.0)))
 
         def value(flat: jax.Array) -> jax.Array:
-            leaves, place = [], 0
-            for leaf in program.start:
-                leaves.append(flat[place : place + leaf.size].reshape(leaf.shape))
-                place += leaf.size
-            return program(leaves)
+            return program(program.leaves(flat))
 
-        self.mapped = jax.jit(jax.vmap(value))
+        self.mapped = compiled(jax.vmap(value))
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         return np.asarray(self.mapped(jnp.asarray(points)))

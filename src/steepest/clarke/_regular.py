@@ -11,9 +11,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from steepest.clarke._classes import Class
 from steepest.clarke._expressions import Expressions
-from steepest.clarke._sparse import csr, stacked
-from steepest.convex import BallImage, ConvexSet, Hull, Zonotope, minkowski_sum
+from steepest.clarke._sparse import Sparse, csr, diagonal, stacked
+from steepest.convex import (
+    BallImage,
+    Composite,
+    ConvexSet,
+    Hull,
+    HullOf,
+    NormOf,
+    SumOf,
+    Zonotope,
+    minkowski_sum,
+)
 
 MAX_POINTS = 4096
 DENSE_DIMENSION = 2000  # sets in more dimensions keep their generators sparse
@@ -30,7 +41,7 @@ def regular_set(
     for s in symbols:
         ball = e.classes[e.symbols[s].owner].ball
         if ball is not None:
-            if csr(ball[:, d:]).nnz:
+            if not _monotone(e.classes[e.symbols[s].owner], d):
                 return None
         elif not e.symbols[s].maximum:
             return None
@@ -41,6 +52,10 @@ def regular_set(
     if not (np.all(used > 0) or np.all(used < 0)):
         return None
     sign = 1.0 if np.all(used > 0) else -1.0
+    if any(
+        _feeds_or_is_fed(e, s) for s in symbols if e.classes[e.symbols[s].owner].ball is not None
+    ):
+        return _composite(e, center, sign)
     edges, corners, others = [], [], []
     points: dict[int, np.ndarray] = {}
     for s in np.flatnonzero(weights):
@@ -63,6 +78,54 @@ def regular_set(
     if d <= DENSE_DIMENSION:
         generators = generators.toarray()
     return minkowski_sum([Zonotope.from_corner(corner, generators), *others])
+
+
+def _monotone(c: Class, d: int) -> bool:
+    """Whether a norm grows with the symbols that it hangs on: its components that do are ≥ 0.
+
+    Of such components it is the maximum of Σ w_i y_i over a part of the ball with w ≥ 0, each sum
+    regular, and so it is regular itself (Clarke 1983, theorem 2.8.2).
+    """
+    inner = csr(csr(c.ball)[:, d:])
+    hangs = np.diff(inner.indptr) > 0
+    return bool(np.all(inner.data > 0) and np.all(np.array(c.nonnegative, bool)[hangs]))
+
+
+def _feeds_or_is_fed(e: Expressions, s: int) -> bool:
+    """Whether a norm's symbol hangs on other symbols, or others on it."""
+    d = e.dimension
+    if csr(csr(e.classes[e.symbols[s].owner].ball)[:, d:]).nnz:
+        return True
+    rows = [symbol.candidates for symbol in e.symbols]
+    rows += [c.ball for c in e.classes if c.ball is not None]
+    return any(csr(r[:, [d + s]]).nnz for r in rows)
+
+
+def _composite(e: Expressions, center: np.ndarray, sign: float) -> ConvexSet:
+    """The rules as a set that is known by its support points."""
+    d = e.dimension
+    known: dict[int, HullOf | NormOf] = {}
+
+    def sum_of(row: Sparse) -> SumOf:
+        feeds = csr(row[:, d:])
+        terms = [(float(w), term(int(s))) for s, w in zip(feeds.indices, feeds.data, strict=True)]
+        return SumOf(row[:, :d].toarray().ravel(), terms)
+
+    def term(s: int) -> HullOf | NormOf:
+        if s not in known:
+            ball, rows = e.classes[e.symbols[s].owner].ball, e.symbols[s].candidates
+            if ball is None:
+                known[s] = HullOf([sum_of(rows[[k]]) for k in range(rows.shape[0])])
+            else:
+                plain = np.diff(csr(ball[:, d:]).indptr) == 0
+                parts = [sum_of(ball[[k]]) for k in np.flatnonzero(~plain)]
+                known[s] = NormOf(ball[np.flatnonzero(plain), :d].toarray(), parts)
+        return known[s]
+
+    weights = e.value[:, d:].toarray().ravel()
+    terms = [(float(abs(weights[s])), term(int(s))) for s in np.flatnonzero(weights)]
+    found = Composite(SumOf(sign * center, terms))
+    return found if sign > 0 else found.linear_image(diagonal(-np.ones(d)))
 
 
 def _points(e: Expressions, s: int, known: dict[int, np.ndarray]) -> np.ndarray | None:

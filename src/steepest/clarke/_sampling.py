@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.convex import Empty, Hull
 from steepest.pieces import Program
+from steepest.pieces._compile import compiled
 
 
 def sampled_hull(
@@ -27,13 +28,9 @@ def sampled_hull(
     points = center + radius * max(1.0, float(np.abs(center).max())) * steps
 
     def value(flat: jax.Array) -> jax.Array:
-        leaves, place = [], 0
-        for leaf in program.start:
-            leaves.append(flat[place : place + leaf.size].reshape(leaf.shape))
-            place += leaf.size
-        return program(leaves)
+        return program(program.leaves(flat))
 
-    gradient = jax.jit(jax.grad(value))
+    gradient = compiled(jax.grad(value))
     found = np.stack([np.asarray(gradient(jnp.asarray(p))) for p in points])
     found = found[np.all(np.isfinite(found), axis=1)]
     return Hull(found) if len(found) else Empty(d)

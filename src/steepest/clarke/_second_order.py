@@ -7,7 +7,7 @@ proved.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 from steepest.pieces import Program, Tape
 
 if TYPE_CHECKING:
-    from steepest.clarke._activity import Identities
+    from steepest.clarke._identities import Identities
 
 MAX_HESSIAN = 300
 _TRIES = 6
@@ -118,7 +118,7 @@ def _pattern_along(
     for t in (1e-2, 1e-3, 1e-4):
         leaves = [
             jnp.asarray(x + t * a + t * t * b)
-            for x, a, b in zip(program.start, _leaves(program, d), _leaves(program, e), strict=True)
+            for x, a, b in zip(program.start, program.leaves(d), program.leaves(e), strict=True)
         ]
         here = sigma if found is None else found
         for _ in range(len(free) + 1):  # a switch may feed another: each pass settles one more
@@ -154,7 +154,7 @@ def never_positive(
     center = np.concatenate([leaf.reshape(-1) for leaf in program.start])
 
     def combination(flat: jax.Array, sigma: np.ndarray, moved: np.ndarray) -> jax.Array:
-        values = tape.frozen(_leaves(program, flat), sigma, moved)[1]
+        values = tape.frozen(program.leaves(flat), sigma, moved)[1]
         return weights @ (values[first] - values[second])
 
     hessian = None
@@ -175,14 +175,6 @@ def never_positive(
     return bool(spectrum[-1] <= 1e-12 * np.abs(spectrum).max())
 
 
-def _leaves(program: Program, flat: Any) -> list[Any]:
-    leaves, place = [], 0
-    for leaf in program.start:
-        leaves.append(flat[place : place + leaf.size].reshape(leaf.shape))
-        place += leaf.size
-    return leaves
-
-
 def _curvatures(
     sigma: np.ndarray,
     keys: list[tuple[int, int, float]],
@@ -191,7 +183,7 @@ def _curvatures(
     d: np.ndarray,
 ) -> np.ndarray:
     """Second derivatives along d of the margins of the frozen program."""
-    leaves = _leaves(program, d)
+    leaves = program.leaves(d)
 
     def margins(t: jax.Array) -> jax.Array:
         at = [jnp.asarray(x) + t * step for x, step in zip(program.start, leaves, strict=True)]

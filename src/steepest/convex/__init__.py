@@ -5,6 +5,12 @@ Every kind answers `dimension`, `support`, `support_point`, `contains`, `distanc
 """
 
 from ._ball_image import BallImage as BallImage
+from ._composite import (
+    Composite as Composite,
+    HullOf as HullOf,
+    NormOf as NormOf,
+    SumOf as SumOf,
+)
 from ._convex_set import ConvexSet as ConvexSet
 from ._empty import Empty as Empty
 from ._everything import Everything as Everything

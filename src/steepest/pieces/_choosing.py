@@ -67,6 +67,13 @@ def choose(
             tied = np.asarray(tied & ~keep)
     if name in ("max", "min") and inputs[0].ref is not None and inputs[0].ref == inputs[1].ref:
         tied = np.zeros_like(tied)
+    if name == "abs" and tied.any() and is_nonnegative(inputs[0].ref, walk.makers):
+        tied = np.zeros_like(tied)  # |y| is y, everywhere
+        patterns = [np.zeros_like(p) for p in patterns]
+        worlds = [
+            row.output([n.world(k) for n in inputs], params, data, p)
+            for k, p in enumerate(patterns)
+        ]
     if name in COMPARISONS and tied.any():
         tied = _one_signed(walk, inputs, tied, patterns)
         worlds = [
@@ -193,7 +200,7 @@ def _switch_for(
     """The switch of a tied place: a new one, or the one of an equal comparison before."""
     same: Any = None
     if not row.continuous and node.name in COMPARISONS:
-        same = (tuple(_fingerprint(n) for n in inputs), place, row.at_equality)
+        same = (tuple(fingerprint(n) for n in inputs), place, row.at_equality)
         if same in walk.known:
             return walk.known[same]
     at_equality = row.at_equality if len(outcomes) > row.at_equality else 0
@@ -236,8 +243,8 @@ def _one_signed(
     return tied
 
 
-def _fingerprint(number: Number) -> Any:
+def fingerprint(number: Number) -> Any:
     if number.ref is not None:
         return number.ref
     array = np.asarray(number.value)
-    return (array.shape, array.tobytes())
+    return (array.shape, array.dtype.str, array.tobytes())

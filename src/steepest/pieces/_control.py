@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._host import namespace
+from steepest.pieces._identity import differ
 from steepest.pieces._number import Number, constant
 from steepest.pieces._source import user_line
 
@@ -54,15 +55,29 @@ def _while(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
     carry = inputs[n_cond + n_body :]
     for _ in range(MAX_LOOP):
         (going,) = walk.jaxpr(p["cond_jaxpr"], [*cond_consts, *carry])
-        if going.labels is not None:
-            walk.branch_on(going)
-        if not bool(going.value):
+        if not bool(_going(walk, going)):
             return list(carry)
         carry = walk.jaxpr(p["body_jaxpr"], [*body_consts, *carry])
     raise UnsupportedPrimitiveError(
         f"the while loop at {user_line(eqn)} runs more than {MAX_LOOP} times at this point; "
         "sample instead: clarke(f, samples=..., radius=...)."
     )
+
+
+def _going(walk: Any, number: Number) -> Any:
+    """What a loop's condition says; where its two sides agree all around x, what that gives.
+
+    A loop that multiplies by 0 compares 0·x with 0 at every turn, and would ask forever.
+    """
+    if number.labels is None:
+        return number.value
+    t = int(number.labels)
+    node = next((n for n in walk.tape.nodes if t in n.owned), None)
+    if node is not None and number.ref in node.outputs:
+        a, b = node.numbers
+        if not (a.upstream | b.upstream) and not differ(walk, a, b).any():
+            return number.world(walk.tape.switches[t].at_equality)
+    return walk.branch_on(number)
 
 
 def _cond(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:

@@ -43,6 +43,15 @@ class Program:
         """The point's variables in float64, leaf by leaf."""
         return [np.asarray(leaf, dtype=np.float64) for leaf in self.point.leaves]
 
+    def leaves(self, flat: Any) -> list[Any]:
+        """A vector of R^d cut into the point's variables, leaf by leaf."""
+        cut, place = [], 0
+        for leaf in self.point.leaves:
+            size = int(np.prod(leaf.shape))
+            cut.append(flat[place : place + size].reshape(leaf.shape))
+            place += size
+        return cut
+
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """The function's value in float64; call it inside `jax.enable_x64(True)`.
 

@@ -31,6 +31,7 @@ class State:
         forced: addresses of switches → the outcome to take.
         makers: variable of the tape → (the node that made it, which of its outputs).
         known: comparisons that are open → their switch; an equal comparison is the same switch.
+        moved: steps that move numbers about → what they gave.
         step: how many choosing steps there were.
         bad_line: the user's line of the last step that was not defined somewhere.
         call_line: while inside a function of JAX's own, the line that called it.
@@ -49,6 +50,7 @@ class State:
         self.count = len(program.start)
         self.makers: dict[int, tuple[Node, int]] = {}
         self.known: dict[Any, int] = {}
+        self.moved: dict[Any, list[Number]] = {}
         self.step = 0
         self.bad_line: str | None = None
         self.call_line: str | None = None

@@ -11,7 +11,7 @@ from steepest.pieces import _smooth as smooth
 from steepest.pieces._host import to_host
 from steepest.pieces._labels import close_labels, spread_labels
 from steepest.pieces._linear_algebra import require
-from steepest.pieces._norms import sum_of_squares
+from steepest.pieces._norms import is_nonnegative, sum_of_squares
 from steepest.pieces._number import Number
 from steepest.pieces._state import State
 from steepest.pieces._tape import Node, Switch
@@ -103,8 +103,18 @@ def _add_balls(walk: State, node: Node, out: Number, balls: list[Any], line: str
     for _, (e, parts) in balls:
         width = sum(len(places) for _, places, _ in parts)
         index = len(walk.tape.switches)
+        nonnegative = [is_nonnegative(ref, walk.makers) for ref, _, _ in parts]
         switch = Switch(
-            index, tuple(range(width)), e, False, 0, (number, e), "norm", line, ball=True
+            index,
+            tuple(range(width)),
+            e,
+            False,
+            0,
+            (number, e),
+            "norm",
+            line,
+            ball=True,
+            nonnegative=tuple(np.repeat(nonnegative, [len(p) for _, p, _ in parts]).tolist()),
         )
         walk.tape.switches.append(switch)
         node.balls.append((index, parts))

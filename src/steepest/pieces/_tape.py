@@ -43,6 +43,7 @@ class Switch:
         address: where a walk meets it: (number of the choosing step, place).
         forced: position in `outcomes` that the walk was told to take, or None.
         ball: the keys are the components of a vector whose norm is taken (not competitors).
+        nonnegative: for a ball, which components are ≥ 0 everywhere, by structure.
         name, line: the primitive and the user's line.
     """
 
@@ -56,6 +57,7 @@ class Switch:
     line: str
     forced: int | None = None
     ball: bool = False
+    nonnegative: tuple[bool, ...] = ()
 
 
 @dataclass

@@ -24,7 +24,7 @@ from jax.extend import core as jex_core
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, EQUALITIES, Choice
-from steepest.pieces._choosing import choose
+from steepest.pieces._choosing import choose, fingerprint
 from steepest.pieces._composed import COMPOSED
 from steepest.pieces._concrete import evaluate
 from steepest.pieces._control import CONTROL
@@ -38,6 +38,8 @@ from steepest.pieces._state import TIE_FACTOR as TIE_FACTOR, NeedsBranch as Need
 from steepest.pieces._step import step
 from steepest.pieces._tape import Tape
 from steepest.pieces._uses import last_uses
+
+_FEW = 64  # a constant of so many numbers is cheap to compare with others
 
 
 @dataclass
@@ -158,7 +160,18 @@ class _Walk(State):
                     "have kinks, so it is not taken as smooth. Write that step with jax.numpy, or "
                     "sample: clarke(f, samples=..., radius=...)."
                 )
-        return step(self, name, eqn.params, inputs, line, lambda values: evaluate(eqn, values))
+        if name == "pow" and _is_root(eqn, inputs):
+            return [self.primitive("sqrt", inputs[:1], line)]
+        apply = lambda values: evaluate(eqn, values)
+        if name not in smooth.MOVES and name not in ("gather", "dynamic_slice"):
+            return step(self, name, eqn.params, inputs, line, apply)
+        if any(n.ref is None and np.size(n.value) > _FEW for n in inputs):
+            return step(self, name, eqn.params, inputs, line, apply)
+        # x[0] read twice is one number, so that x[0] * x[0] is a square.
+        same = (name, *map(fingerprint, inputs), *sorted(eqn.params.items()))
+        if same not in self.moved:
+            self.moved[same] = step(self, name, eqn.params, inputs, line, apply)
+        return self.moved[same]
 
     def called(self, eqn: Any, inner: jex_core.ClosedJaxpr, inputs: list[Number]) -> list[Number]:
         """The function that is called, whatever derivative rule comes with it."""
@@ -212,6 +225,7 @@ _OPERATIONS = {
     "mul": "multiply",
     "sub": "subtract",
     "trunc": "trunc",
+    "sqrt": "sqrt",
 }
 
 
@@ -221,6 +235,13 @@ def _operation(name: str) -> Callable[[list[Any]], list[Any]]:
             return [getattr(namespace(*values), _OPERATIONS[name])(*values)]
 
     return apply
+
+
+def _is_root(eqn: Any, inputs: list[Number]) -> bool:
+    """Whether a power is a square root of its first operand, number by number."""
+    base, exponent = inputs
+    same = np.shape(base.value) == eqn.outvars[0].aval.shape
+    return exponent.ref is None and same and bool(np.all(np.asarray(exponent.value) == 0.5))
 
 
 def _some_float(inputs: list[Number]) -> bool:
