@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -233,7 +233,8 @@ def _newton(
         system = np.vstack([dense - (dense @ normals) @ normals.T, np.diag(curved)])
         # By a pivoted QR: of a thousand free parameters the usual SVD takes seconds.
         cut = max(system.shape) * float(np.finfo(np.float64).eps)
-        found = lstsq(system, right, cond=cut, lapack_driver="gelsy", check_finite=False)[0]
+        solution: Any = lstsq(system, right, cond=cut, lapack_driver="gelsy", check_finite=False)
+        found = solution[0]
     else:
         system = aslinearoperator(_Face(matrix, curved, tangent))
         found = lsmr(system, right, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=400)[0]

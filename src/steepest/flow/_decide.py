@@ -1,13 +1,12 @@
 """Which mode a flow goes on in, at a point where choices tie.
 
 A mode is consistent when it stays what it is for a while: every candidate that ties and is not
-active falls behind, and the multipliers of what is held are weights. Modes are tried in the order
-in which they are likely: cross, hold what was met, then the least-norm element over all that ties.
+active falls behind, and the multipliers of what is held are weights. One is searched for from the
+mode at hand, crossing before holding; at the start it is that of the least-norm element.
 """
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from steepest.flow._field import Look
 from steepest.flow._mode import Mode
 
 _MOST_MIXED = 6
+_MOST_TRIED = 300
 _WEIGHT = 1e-9  # multipliers below this are 0
 _NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
@@ -59,24 +59,32 @@ class Decider:
                 found.append((at(base[place]), at(k)))
         return found
 
-    def is_neutral(self, mode: Mode, slope: np.ndarray, winner: int, other: int) -> bool:
-        size = np.linalg.norm(slope)
-        return bool(np.linalg.norm(self.jump(mode, winner, other)) <= _NEUTRAL * max(size, 1e-300))
+    def is_neutral(self, mode: Mode, scale: float, winner: int, other: int) -> bool:
+        """Whether the gradient is the same on both sides."""
+        turn = np.linalg.norm(self.jump(mode, winner, other))
+        return bool(turn <= _NEUTRAL * max(scale, 1e-300))
 
-    def is_consistent(self, mode: Mode, allow_tangent: bool = True) -> bool:
+    def violations(self, mode: Mode) -> tuple[list[int], list[tuple[int, int]]]:
+        """What makes the mode inconsistent: candidates that are held by a negative weight, the most
+        negative first, and (active, other) where another candidate that ties gets ahead."""
         look = self.look(mode)
-        size = float(np.linalg.norm(look.slope)) + 1e-300
-        if mode.pairs:
-            held = sorted({k for pair in mode.pairs for k in pair})
-            if np.min(look.multipliers[held]) < -_WEIGHT or look.misfit > 1e-7 * size:
-                return False
+        scale = float(look.scale) + 1e-300
+        held = sorted({k for pair in mode.pairs for k in pair}, key=lambda k: look.multipliers[k])
+        if look.misfit > 1e-7 * scale:
+            # What is held does not determine weights that balance it.
+            return held[:1], []
+        negative = [k for k in held if look.multipliers[k] < -_WEIGHT]
         rates = self.rates(mode, look.velocity)
+        ahead = []
         for base, other in self.ties(mode, look.keys):
-            rate = rates[base] - rates[other]
-            scale = self.row_size(mode, base, other) * size
-            if rate < -1e-9 * scale and not self.is_neutral(mode, look.slope, base, other):
-                return False
-        return True
+            room = 1e-9 * self.row_size(mode, base, other) * scale
+            if rates[base] - rates[other] < -room and not self.is_neutral(mode, scale, base, other):
+                ahead.append((base, other))
+        return negative, ahead
+
+    def is_consistent(self, mode: Mode) -> bool:
+        negative, ahead = self.violations(mode)
+        return not negative and not ahead
 
     def row_size(self, mode: Mode, base: int, other: int) -> float:
         return float(np.linalg.norm(self.row(mode, base, other)))
@@ -87,25 +95,33 @@ class Decider:
         along[base], along[other] = 1.0, -1.0
         return np.asarray(self.compiled.pull(self.y, mode.weights, along))
 
-    def next_mode(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
-        """A consistent mode after these pairs (winner, other) were met, or None."""
-        crossing = mode
-        for winner, other in hits:
-            if crossing.active[winner]:
-                crossing = crossing.crossed(winner, other)
-        if self.is_consistent(crossing):
-            return crossing
-        options = itertools.product((True, False), repeat=len(hits))
-        if len(hits) <= _MOST_MIXED:
-            for crosses in itertools.islice(options, 1, None):
-                tried = mode
-                for (winner, other), cross in zip(hits, crosses, strict=True):
-                    if tried.active[winner]:
-                        tried = tried.crossed(winner, other) if cross else tried.sliding(other)
-                tried = self.centred(tried)
-                if tried is not None and self.is_consistent(tried):
-                    return tried
-        return self.least_norm(mode, hits)
+    def next_mode(self, mode: Mode) -> Mode | None:
+        """A consistent mode, found from this one by mending what is not: a candidate that gets
+        ahead is crossed to, else held; one that is held by a negative weight is let go."""
+        stack, seen = [mode], set()
+        while stack and len(seen) < _MOST_TRIED:
+            tried = stack.pop()
+            key = tried.active.tobytes()
+            if key in seen:
+                continue
+            seen.add(key)
+            negative, ahead = self.violations(tried)
+            if not negative and not ahead:
+                return self.centred(tried)
+            # The last pushed is tried first.
+            for base, other in ahead[:_MOST_MIXED]:
+                stack += [tried.sliding(other)]
+                if len(tried.members(base)) == 1:
+                    stack += [tried.crossed(base, other)]
+            if len(ahead) > 1:
+                crossing = tried
+                for base, other in ahead:
+                    if crossing.active[base] and len(crossing.members(base)) == 1:
+                        crossing = crossing.crossed(base, other)
+                stack.append(crossing)
+            for candidate in negative[:_MOST_MIXED][::-1]:
+                stack.append(tried.released(candidate))
+        return None
 
     def centred(self, mode: Mode) -> Mode | None:
         """The mode with its multipliers as weights, where they are weights."""

@@ -34,6 +34,7 @@ class Look(NamedTuple):
         rows: gradients of the held keys' differences, (pairs, d).
         multipliers: weights of all candidates that mix to the velocity.
         misfit: how far they are from doing so.
+        scale: of the gradients of the pieces, which may cancel where they mix.
     """
 
     value: Any
@@ -43,6 +44,7 @@ class Look(NamedTuple):
     rows: Any
     multipliers: Any
     misfit: Any
+    scale: Any
 
 
 class Fields:
@@ -103,8 +105,8 @@ class Fields:
         held = lambda k: jnp.where(mode.held, jnp.asarray(weights)[k], 1.0) + 1e-12
         return jnp.concatenate([margins, held(mode.base), held(mode.other)])
 
-    def multipliers(self, y: Any, mode: Arguments) -> tuple[Any, Any]:
-        """Weights under which the mixed gradient is tangent to the tie, and the misfit.
+    def multipliers(self, y: Any, mode: Arguments) -> tuple[Any, Any, Any]:
+        """Weights under which the mixed gradient is tangent to the tie, the misfit, and the scale.
 
         The gradient is linear in the weights of one choice and multilinear in all: Newton's method
         from the mode's own weights, with least squares where keys' gradients depend on each other.
@@ -119,11 +121,13 @@ class Fields:
         directions = jax.vmap(along)(mode.base, mode.other, held)
         slope_of = lambda w: self.slope(y, w)
 
+        def moved_by(weights: Any) -> Any:
+            return jax.vmap(lambda d: jax.jvp(slope_of, (weights,), (d,))[1])(directions)
+
         def newton(_: Any, weights: Any) -> Any:
             unit = unit_rows(self.rows(y, mode._replace(weights=weights)))
             slope = slope_of(weights)
-            moved = jax.vmap(lambda d: jax.jvp(slope_of, (weights,), (d,))[1])(directions)
-            matrix = unit @ moved.T
+            matrix = unit @ moved_by(weights).T
             right = -unit @ slope
             scale = jnp.maximum(jnp.max(jnp.abs(matrix), initial=0.0), 1e-300)
             change = jnp.linalg.pinv(matrix / scale, rtol=_RANK) @ (right / scale)
@@ -131,17 +135,20 @@ class Fields:
 
         weights = lax.fori_loop(0, _NEWTON, newton, jnp.asarray(mode.weights))
         unit = unit_rows(self.rows(y, mode._replace(weights=weights)))
-        misfit = jnp.max(jnp.abs(unit @ self.slope(y, weights)), initial=0.0)
-        return weights, misfit
+        slope = slope_of(weights)
+        misfit = jnp.max(jnp.abs(unit @ slope), initial=0.0)
+        turns = jnp.max(jnp.linalg.norm(moved_by(weights), axis=1), initial=0.0)
+        return weights, misfit, jnp.linalg.norm(slope) + turns
 
     def look(self, y: Any, mode: Arguments) -> Look:
         value, keys = self.value(y, mode.weights)
         slope = self.slope(y, mode.weights)
         if not len(mode.base):
-            return Look(value, keys, slope, -slope, jnp.zeros((0, y.size)), mode.weights, 0.0)
+            rows = jnp.zeros((0, y.size))
+            return Look(value, keys, slope, -slope, rows, mode.weights, 0.0, jnp.linalg.norm(slope))
         rows = self.rows(y, mode)
-        weights, misfit = self.multipliers(y, mode)
-        return Look(value, keys, slope, -tangent(slope, rows), rows, weights, misfit)
+        weights, misfit, scale = self.multipliers(y, mode)
+        return Look(value, keys, slope, -tangent(slope, rows), rows, weights, misfit, scale)
 
     def key_rates(self, y: Any, weights: Any, velocity: Any) -> Any:
         """How fast every key grows along a velocity."""

@@ -82,13 +82,16 @@ class Mode:
     def released(self, candidate: int) -> Mode:
         """`candidate` no longer held; its weight goes to the rest of its place."""
         weights, active = self.weights.copy(), self.active.copy()
-        _, _, members = self.place_of(candidate)
         active[candidate] = False
-        rest = [k for k in members if active[k]]
+        rest = [k for k in self.members(candidate) if k != candidate]
         total = weights[rest].sum()
         weights[rest] = weights[rest] / total if total > 0 else 1 / len(rest)
         weights[candidate] = 0.0
         return Mode(self.gated, weights, active)
+
+    def members(self, candidate: int) -> list[int]:
+        """The active candidates at the place of this one."""
+        return [k for k in self.place_of(candidate)[2] if self.active[k]]
 
     def place_of(self, candidate: int) -> tuple[Site, int, list[int]]:
         """The site and place of a candidate, and all candidates of the place."""

@@ -203,7 +203,7 @@ class Solver:
             for base, other in decider.ties(mode, look.keys)
             if rates[base] - rates[other] < 0
         ]
-        neutral = [h for h in hits if decider.is_neutral(mode, look.slope, *h)]
+        neutral = [h for h in hits if decider.is_neutral(mode, float(look.scale), *h)]
         real = [h for h in hits if h not in neutral]
         for winner, other in neutral:
             if mode.active[winner]:
@@ -215,21 +215,11 @@ class Solver:
                 "What happens there is for gradient_inclusion, which has the same arguments.",
                 self.trajectory(s),
             )
-        held = sorted({k for pair in mode.pairs for k in pair})
-        leaving = [k for k in held if look.multipliers[k] <= 1e-10]
-        after = mode
-        for k in leaving:
-            if after.active[k] and len([m for m in after.place_of(k)[2] if after.active[m]]) > 1:
-                after = after.released(k)
-        if not real and not leaving:
-            return mode, y
-        found = decider.next_mode(after, real)
+        found = decider.next_mode(mode)
         if found is None:
-            found = decider.next_mode(mode, real)
-        if found is None:
+            met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             raise SolverError(
-                f"at t = {t:.9g} no continuation was found past "
-                f"{self.named(mode, [other for _, other in real] + leaving)}.",
+                f"at t = {t:.9g} no continuation was found past {self.named(mode, met)}.",
                 self.trajectory(s),
             )
         self.refuse_jump(t, y, mode, found)
@@ -247,7 +237,8 @@ class Solver:
         ties = [
             tie
             for tie in decider.ties(mode, keys)
-            if decider.row_size(mode, *tie) > 0 and not decider.is_neutral(mode, slope, *tie)
+            if decider.row_size(mode, *tie) > 0
+            and not decider.is_neutral(mode, float(np.linalg.norm(slope)), *tie)
         ]
         if not ties:
             return mode
@@ -298,8 +289,7 @@ class Solver:
                 kinks = self.kinks(after, candidates)
                 self.events.append(Event(float(t), kind, kinks, unique))
         look = decider.look(after)
-        size = float(np.linalg.norm(look.slope))
-        if after.pairs and np.linalg.norm(look.velocity) <= 1e-12 * max(size, 1e-300):
+        if after.pairs and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now))))
 
     def concave(self, mode: Mode, candidates: list[int], decider: Decider) -> bool:
