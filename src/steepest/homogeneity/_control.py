@@ -15,9 +15,8 @@ import numpy as np
 
 from steepest.homogeneity._degrees import Degrees, common_shape, dense, disjoint_degrees
 from steepest.homogeneity._form import ZERO
-from steepest.homogeneity._value import Value
+from steepest.homogeneity._value import Result, Value
 
-Result = Sequence[Degrees | Value | None]
 MOST_STEPS = 1000
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.extend import core as jex_core
 
+from steepest.homogeneity._control import CONTROL
 from steepest.homogeneity._degrees import INVARIANT, Degrees
 from steepest.homogeneity._form import ZERO, Form
 from steepest.homogeneity._logarithms import LOG_RULES, needed
@@ -51,6 +52,10 @@ class Requirement(NamedTuple):
         return text if self.eqn is _END else f"{text} at {user_line(self.eqn)}"
 
 
+def _is_reference(atom: Any) -> bool:
+    return hasattr(atom.aval, "inner_aval")
+
+
 class _End:
     """Stands for an equation where results are compared."""
 
@@ -71,11 +76,13 @@ class Interpretation:
     Attributes:
         requirements: what was posted, in the order of the program.
         notes: exponents that were read as fractions.
+        in_place: whether it writes into an array, so that it is not to be run one by one.
     """
 
     def __init__(self) -> None:
         self.requirements: list[Requirement] = []
         self.notes: dict[str, None] = {}
+        self.in_place = False
         self._call: Any = None  # the outermost equation that calls a function of JAX's own
         self._posted: set[tuple[Form, Form, int]] = set()
 
@@ -91,6 +98,11 @@ class Interpretation:
             return known(atom.val) if isinstance(atom, jex_core.Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
+            if any(_is_reference(atom) for atom in (*eqn.invars, *eqn.outvars)):
+                self.in_place = True
+                self.never(eqn, f"`{eqn.primitive.name}` on an array that changes in place,")
+                env.update((var, Value(INVARIANT)) for var in eqn.outvars)
+                continue
             wanted = [var in used for var in eqn.outvars]
             if any(wanted):
                 outs = self.equation(eqn, [read(atom) for atom in eqn.invars], wanted)
@@ -99,9 +111,10 @@ class Interpretation:
 
     def equation(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
         name = eqn.primitive.name
-        if name == "rng_uniform":
-            self.never(eqn, f"`{name}` gives other numbers at each call,")
-        if all(v.constant is not None for v in inputs):
+        if name in ("rng_uniform", "io_callback"):
+            self.never(eqn, f"`{name}` may give other numbers at each call,")
+            return [Value(INVARIANT) for _ in eqn.outvars]
+        if all(v.constant is not None for v in inputs) and _can_be_computed(eqn):
             return _computed_later(eqn, inputs)
         if all(v.is_invariant for v in inputs):
             return [Value(INVARIANT) for _ in eqn.outvars]
@@ -220,6 +233,18 @@ def _named(v: Value) -> str:
         return ""
     value = np.asarray(v.constant.value)
     return f" (the constant {float(value):g})" if value.shape == () else " (a constant)"
+
+
+def _can_be_computed(eqn: Any) -> bool:
+    """Whether the value of a constant can be had in float64."""
+    name, inner = eqn.primitive.name, list(jex_core.jaxprs_in_params(eqn.params))
+    if name == "scatter":
+        return eqn.params["update_jaxpr"] is None
+    if name.startswith("scatter"):
+        return True
+    if name.endswith("callback") or (inner and called_jaxpr(eqn) is None and name not in CONTROL):
+        return False
+    return all(_can_be_computed(e) for jaxpr in inner for e in jaxpr.eqns)
 
 
 def _computed_later(eqn: Any, inputs: list[Value]) -> list[Value]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from steepest.homogeneity._degrees import INVARIANT, Degrees
+from steepest.pieces._concrete import widened
 
 
 class Constant:
@@ -24,7 +25,7 @@ class Constant:
     @cached_property
     def fits(self) -> bool:
         """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
-        value = np.asarray(self.value)
+        value = np.asarray(widened(self.value))  # bfloat16 has no kind of its own in NumPy
         if value.dtype.kind not in "fiub":
             return False
         return bool(np.all((value == 0) | ~np.isfinite(value)))
@@ -71,3 +72,13 @@ class Value:
 def known(value: Any) -> Value:
     """A constant at hand."""
     return Value(INVARIANT, Constant(lambda: value, at_hand=True))
+
+
+# What a rule returns for each result; and a rule, of (reading, equation, inputs, which are wanted).
+Result = Sequence[Degrees | Value | None]
+Rule = Callable[[Any, Any, list[Value], list[bool]], Result]
+
+
+def each(names: str, rule: Rule) -> dict[str, Rule]:
+    """One rule for several primitives."""
+    return dict.fromkeys(names.split(), rule)
