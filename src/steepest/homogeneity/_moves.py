@@ -98,11 +98,12 @@ def _reshape(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) ->
 
 def _concatenate(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
     lengths = [atom.aval.shape[eqn.params["dimension"]] for atom in eqn.invars]
-    return [_one_after_another(reading, eqn, inputs, eqn.params["dimension"], lengths)]
+    axis = int(eqn.params["dimension"])
+    return [_one_after_another(reading, eqn, inputs, axis, lengths)]
 
 
 def _stack(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
-    axis = eqn.params["axis"]
+    axis = int(eqn.params["axis"])
     new_axis = lambda part: np.expand_dims(part, axis)
     rows = [Value(v.degrees and v.degrees.mapped(new_axis), v.constant) for v in inputs]
     return [_one_after_another(reading, eqn, rows, axis, [1] * len(rows))]
