@@ -23,7 +23,7 @@ def _axes_of(eqn: Any) -> tuple[int, ...]:
     for name in ("axes", "axis", "dimension"):
         if name in p:
             found = p[name]
-            return tuple(found) if isinstance(found, Sequence) else (found,)
+            return tuple(map(int, found if isinstance(found, Sequence) else [found]))
     return tuple(range(len(eqn.invars[0].aval.shape)))
 
 
@@ -155,7 +155,7 @@ def _folded(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> 
     ]
     body = eqn.params["jaxpr"]
     closed = body if isinstance(body, jex_core.ClosedJaxpr) else jex_core.ClosedJaxpr(body, ())
-    after = reading.body(closed, [*totals, *totals])
+    after = reading.body(closed, [*totals, *(v.anew() for v in totals)])
     verb = f"`{eqn.primitive.name}` of {{}} by a function that makes it {{}},"
     for total, v in zip(totals, after, strict=True):
         if total.degrees is None:  # zeros, of which anything may have been made

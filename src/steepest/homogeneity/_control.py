@@ -60,7 +60,7 @@ def _varies_first(degrees: Degrees) -> bool:
 def _row(v: Value, place: int) -> Value:
     """The slice of a stacked array that a step is handed."""
     if v.degrees is None or not v.degrees.parts:
-        return v
+        return v.anew()
     return Value(v.degrees.mapped(lambda part: part[min(place, part.shape[0] - 1)]))
 
 

@@ -153,7 +153,7 @@ class Analysis:
         self.double = is_double_enabled()
         reading = Interpretation()
         with jax.enable_x64(True), np.errstate(all="ignore"):
-            args = [Value(Degrees(unknown(i))) for i in range(len(point.leaves))]
+            args = [Value(Degrees(unknown(i)), real=True) for i in range(len(point.leaves))]
             outs = reading.run(self.closed, args)
             ranks = [len(var.aval.shape) for var in self.closed.jaxpr.outvars]  # pyright: ignore
             self.degree: Form | None = reading.result(outs, ranks)

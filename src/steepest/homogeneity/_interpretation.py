@@ -21,6 +21,18 @@ from jax.extend import core as jex_core
 from steepest.homogeneity._control import CONTROL
 from steepest.homogeneity._degrees import INVARIANT, Degrees
 from steepest.homogeneity._form import ZERO, Form
+from steepest.homogeneity._guards import (
+    DESCRIBED,
+    MOVED,
+    PER_ENTRY,
+    Sides,
+    Test,
+    describe,
+    followed,
+    identity,
+    on_side,
+    outcome,
+)
 from steepest.homogeneity._logarithms import LOG_RULES, needed
 from steepest.homogeneity._rules import NEED_DEGREE_ZERO, RULES
 from steepest.homogeneity._value import Constant, Value, known
@@ -123,6 +135,22 @@ class Interpretation:
             return self.called(eqn, inner, inputs)
         if name in IDENTITIES:
             return inputs
+        if name == "select_n":
+            chosen = self.guarded(eqn, inputs)
+            if chosen is not None:
+                return [chosen]
+        if any(v.sides is not None for v in inputs):
+            outs = self.on_both_sides(eqn, inputs)
+            if outs is not None:
+                return outs
+            inputs = [self.settled(v) if v.sides is not None else v for v in inputs]
+        outs = self.by_rule(eqn, inputs, wanted)
+        if len(outs) == 1 and name in DESCRIBED:
+            describe(eqn, inputs, outs[0])
+        return outs
+
+    def by_rule(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
+        name = eqn.primitive.name
         inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
         if any(v.shift is not None for v in inputs):
             log_rule = LOG_RULES.get(name)
@@ -134,14 +162,56 @@ class Interpretation:
             self.need_degree_zero(eqn, inputs)
             return [Value(INVARIANT) for _ in eqn.outvars]
         outs = rule(self, eqn, inputs, wanted)
-        return [o if isinstance(o, Value) else Value(o) for o in outs]
+        return [o.anew() if isinstance(o, Value) else Value(o) for o in outs]
+
+    # ---- the two sides of a test
+
+    def guarded(self, eqn: Any, inputs: list[Value]) -> Value | None:
+        """A `where` between two cases, each by what is known on its side of the test."""
+        which, *cases = inputs
+        if len(cases) != 2 or which.constant is not None or which.sides is not None:
+            return None
+        test, says = which.test or (Test("mask", which, identity(eqn.invars[0])), True)
+        if outcome(test) is not None:
+            return cases[outcome(test) == says]
+        on_true, on_false = (on_side(cases[truth == says], test, truth) for truth in (True, False))
+        if on_true is None or on_false is None or not (on_true.is_plain and on_false.is_plain):
+            return None
+        return self.two_sided(Sides(test, on_true, on_false, eqn))
+
+    def on_both_sides(self, eqn: Any, inputs: list[Value]) -> list[Value] | None:
+        test = next(v.sides.test for v in inputs if v.sides is not None)
+        places = test.places
+        if eqn.primitive.name not in PER_ENTRY:
+            places = followed(places, eqn) if eqn.primitive.name in MOVED else None
+            if places is None:
+                return None
+        outs: list[Value] = []
+        for truth in (True, False):
+            ins = [on_side(v, test, truth) or self.settled(v) for v in inputs]
+            (out,) = self.equation(eqn, ins, [True])
+            outs.append(self.settled(out) if out.sides is not None else out)
+        moved = Test(test.kind, test.operand, places)
+        return [self.two_sided(Sides(moved, outs[0], outs[1], eqn))]
+
+    def two_sided(self, sides: Sides) -> Value:
+        """One number again, where the sides agree."""
+        both = [sides.if_false, sides.if_true]
+        if all(v.is_plain for v in both) and self.agrees(both):
+            return Value(self.joined(both, sides.eqn))
+        return Value(INVARIANT, sides=sides)
 
     def body(self, closed: jex_core.ClosedJaxpr, args: Sequence[Value]) -> list[Value]:
         """As `run`, with results of a loop's body or a branch: nothing in them is left to post."""
-        return [self.settled(v) for v in self.run(closed, args)]
+        settled = [self.settled(v) for v in self.run(closed, args)]
+        return [Value(v.degrees, v.constant) for v in settled]
 
     def settled(self, v: Value) -> Value:
         """v as a number that is scaled; what its use depends on is posted."""
+        if v.sides is not None:
+            verb = "`where` between values of {} and {}"
+            both = [self.settled(side) for side in (v.sides.if_false, v.sides.if_true)]
+            return Value(self.joined(both, v.sides.eqn, verb))
         if v.pending is not None:
             eqn, needs = v.pending
             self.need_degree_zero(eqn, [needs])
