@@ -69,6 +69,17 @@ PROVED = {
         Fraction(4, 3),
     ),
     "a reduction of one's own": (reduced, x, 1),
+    "an array of degrees, row by row": (
+        jax.grad(lambda x: lax.scan(lambda c, v: (c * v, None), 1.0, x)[0]),
+        x,
+        3,
+    ),
+    "a triangle of a factorisation": (
+        lambda x: jax.scipy.linalg.lu(x.reshape(2, 2))[2],
+        x,
+        1,
+    ),
+    "complex zeros": (lambda x: jax.scipy.signal.fftconvolve(x, x), x, 2),
     "bfloat16": (lambda x: jnp.where(x > 0, x, 0) * x, x.astype(jnp.bfloat16), 2),
     "some entries doubled": (lambda x: x.at[0].multiply(2.0), x, 1),
     "forward mode of max pool": (
@@ -86,6 +97,13 @@ def test_proved(name):
     f, params, degree = PROVED[name]
     h = st.homogeneity(f)(params)
     assert (h.status, h.degree) == ("proved", degree), h
+
+
+def test_reasons_of_what_cannot_be_run_or_written_as_a_float():
+    twice = lambda x: jax.pure_callback(lambda v: np.asarray(v) * 2, jax.typeof(x), x)
+    assert st.homogeneity(twice)(x).status == "unknown"
+    h = st.homogeneity(lambda x: jnp.abs(x + (1.0 + 1j)))(x)
+    assert (h.status, "a constant" in h.reason) == ("refuted", True)
 
 
 def test_arrays_without_entries():

@@ -61,7 +61,11 @@ def _row(v: Value, place: int) -> Value:
     """The slice of a stacked array that a step is handed."""
     if v.degrees is None or not v.degrees.parts:
         return v.anew()
-    return Value(v.degrees.mapped(lambda part: part[min(place, part.shape[0] - 1)]))
+
+    def row(part: np.ndarray) -> np.ndarray:
+        return part.take([min(place, part.shape[0] - 1)], 0).reshape(part.shape[1:])
+
+    return Value(v.degrees.mapped(row))
 
 
 def _stacked(column: list[Value], rank: int) -> Degrees | None:

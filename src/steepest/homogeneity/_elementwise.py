@@ -113,14 +113,19 @@ def _pow(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Res
 def _select(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
     which, *cases = inputs
     shape = eqn.outvars[0].aval.shape
-    if which.constant is None or reading.agrees(cases) or int(np.prod(shape)) > _DENSE:
+    alike = reading.agrees(cases) and not any(v.degrees and v.degrees.parts for v in cases)
+    if which.constant is None or alike or int(np.prod(shape)) > _DENSE:
         return [reading.joined(cases, eqn, "`where` between values of {} and {}")]
     # A constant mask: each entry has the degree of its own case.
     chosen = np.broadcast_to(np.asarray(which.constant.value).astype(int), shape)
     forms = [dense(v.degrees or INVARIANT, shape) for v in cases]
     present = [k for k, v in enumerate(cases) if not v.fits]
+    if not np.any(np.isin(chosen, present)):
+        return [None]
     out = np.empty(shape, object)
-    out[...] = forms[present[0]] if present else forms[0]
+    # What fits any degree takes that of the first entry that does not.
+    first = np.argwhere(np.isin(chosen, present))[0]
+    out[...] = forms[chosen[tuple(first)]][tuple(first)]
     for k in present:
         out[chosen == k] = forms[k][chosen == k]
     return [disjoint_degrees(ZERO, [out])]

@@ -157,7 +157,7 @@ class Analysis:
             outs = reading.run(self.closed, args)
             ranks = [len(var.aval.shape) for var in self.closed.jaxpr.outvars]  # pyright: ignore
             self.degree: Form | None = reading.result(outs, ranks)
-        self.in_place = reading.in_place
+        self.runs_in_double = reading.runs_in_double
         self.requirements, self.notes = reading.requirements, tuple(reading.notes)
 
     def proved(self, which: Sequence[int]) -> tuple[Fraction | Literal["any"] | None, str]:
@@ -186,7 +186,7 @@ class Analysis:
         return DegreeRecord("unknown", None, reason)
 
     def refuted(self, which: Sequence[int]) -> Counterexample | None:
-        if self.in_place:
+        if not self.runs_in_double:
             return None
         types = [leaf.dtype for leaf in self.point.leaves]
         start = [np.asarray(leaf, np.float64) for leaf in self.point.leaves]

@@ -88,13 +88,14 @@ class Interpretation:
     Attributes:
         requirements: what was posted, in the order of the program.
         notes: exponents that were read as fractions.
-        in_place: whether it writes into an array, so that it is not to be run one by one.
+        runs_in_double: whether it can be run equation by equation in float64: a program that writes
+            into arrays, or calls back to Python with numbers of its own types, cannot.
     """
 
     def __init__(self) -> None:
         self.requirements: list[Requirement] = []
         self.notes: dict[str, None] = {}
-        self.in_place = False
+        self.runs_in_double = True
         self._call: Any = None  # the outermost equation that calls a function of JAX's own
         self._posted: set[tuple[Form, Form, int]] = set()
 
@@ -111,12 +112,13 @@ class Interpretation:
 
         for eqn in jaxpr.eqns:
             if any(_is_reference(atom) for atom in (*eqn.invars, *eqn.outvars)):
-                self.in_place = True
+                self.runs_in_double = False
                 self.never(eqn, f"`{eqn.primitive.name}` on an array that changes in place,")
                 env.update((var, Value(INVARIANT)) for var in eqn.outvars)
                 continue
             wanted = [var in used for var in eqn.outvars]
             if any(wanted):
+                self.runs_in_double &= not eqn.primitive.name.endswith("callback")
                 outs = self.equation(eqn, [read(atom) for atom in eqn.invars], wanted)
                 env.update(zip(eqn.outvars, outs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
@@ -301,8 +303,10 @@ def _named(v: Value) -> str:
     """A constant by its value, where it is one number."""
     if v.constant is None:
         return ""
-    value = np.asarray(v.constant.value)
-    return f" (the constant {float(value):g})" if value.shape == () else " (a constant)"
+    value = np.asarray(widened(v.constant.value))
+    if value.shape == () and value.dtype.kind in "fiub":
+        return f" (the constant {float(value):g})"
+    return " (a constant)"
 
 
 def _can_be_computed(eqn: Any) -> bool:

@@ -26,6 +26,8 @@ class Constant:
     def fits(self) -> bool:
         """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
         value = np.asarray(widened(self.value))  # bfloat16 has no kind of its own in NumPy
+        if value.dtype.kind == "c":  # where one part is infinite, the other may be a number
+            return not np.any(value)
         if value.dtype.kind not in "fiub":
             return False
         return bool(np.all((value == 0) | ~np.isfinite(value)))
