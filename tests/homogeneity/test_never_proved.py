@@ -41,6 +41,13 @@ NOT_HOMOGENEOUS = {
     "a window that starts from 1": lambda x: lax.reduce_window(x, 1.0, lax.max, (2,), (2,), "SAME"),
     "a product over windows": lambda x: lax.reduce_window(x, 1.0, lax.mul, (2,), (2,), "VALID"),
     "a carry": carry_is_another_number,
+    "the largest of two degrees": lambda x: jnp.argmax(jnp.stack([x[0], x[1] ** 2])),
+    "a comparison of two degrees": lambda x: jnp.where(x[0] > x[1] ** 2, x, 2 * x),
+    "a product with two degrees": lambda x: jnp.ones(2) @ jnp.stack([x[0], x[1] ** 2]),
+    "padded with 1": lambda x: jnp.pad(jnp.stack([x[0], x[1] ** 2]), 1, constant_values=1.0)[:2],
+    "a carry that grows as often as the data say": lambda x: lax.fori_loop(
+        0, jnp.argmax(x), lambda i, c: c * x, x
+    ),
     "a logarithm times i": lambda x: jnp.real(jnp.exp(jnp.log(x) * 1j)),
 }
 
