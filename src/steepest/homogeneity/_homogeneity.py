@@ -22,8 +22,9 @@ from jaxtyping import PyTree
 from steepest.errors import ArgumentError, UnsupportedPrimitiveError
 from steepest.homogeneity._degrees import Degrees
 from steepest.homogeneity._form import Form, unknown
-from steepest.homogeneity._interpretation import Interpretation, Requirement, in_words
+from steepest.homogeneity._interpretation import Interpretation
 from steepest.homogeneity._refutation import Counterexample, refute
+from steepest.homogeneity._requirement import Requirement, in_words
 from steepest.homogeneity._value import Value
 from steepest.inputs import Point, as_point
 from steepest.pieces import is_double_enabled, run_in_double

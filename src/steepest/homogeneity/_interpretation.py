@@ -12,8 +12,7 @@ that do not change does not change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.extend import core as jex_core
@@ -34,52 +33,18 @@ from steepest.homogeneity._guards import (
     outcome,
 )
 from steepest.homogeneity._logarithms import LOG_RULES, needed
+from steepest.homogeneity._requirement import END, Requirement
 from steepest.homogeneity._rules import NEED_DEGREE_ZERO, RULES
 from steepest.homogeneity._value import Constant, Value, known
-from steepest.pieces import called_jaxpr, user_line
+from steepest.pieces import called_jaxpr
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
 from steepest.pieces._source import defined_by_jax
 from steepest.pieces._uses import last_uses
 
 
-class Requirement(NamedTuple):
-    """`left` and `right` must be one degree.
-
-    Attributes:
-        verb: what is done with them, with a place for the two degrees.
-        eqn: the equation whose line is named.
-        never: cannot be fulfilled at all.
-    """
-
-    left: Form
-    right: Form
-    verb: str
-    eqn: Any
-    never: bool = False
-
-    def words(self, degree: Any) -> str:
-        """The reason in words; `degree` gives the number that a form is."""
-        text = self.verb.format(*(in_words(degree(form)) for form in (self.left, self.right)))
-        return text if self.eqn is _END else f"{text} at {user_line(self.eqn)}"
-
-
 def _is_reference(atom: Any) -> bool:
     return hasattr(atom.aval, "inner_aval")
-
-
-class _End:
-    """Stands for an equation where results are compared."""
-
-    class primitive:  # noqa: N801
-        name = "return"
-
-
-_END = _End()
-
-
-def in_words(degree: Fraction) -> str:
-    return f"degree {degree}"
 
 
 class Interpretation:
@@ -219,7 +184,7 @@ class Interpretation:
             self.need_degree_zero(eqn, [needs])
         if v.shift is not None:
             verb = "a result that is a logarithm, which a scaling shifts"
-            self.require(v.shift.differences(INVARIANT), _END, verb)
+            self.require(v.shift.differences(INVARIANT), END, verb)
         if v.pending is None and v.shift is None:
             return v
         return Value(v.degrees, v.constant)
@@ -286,8 +251,8 @@ class Interpretation:
         flat: list[Value] = []
         for v, rank in zip(map(self.settled, outs), ranks, strict=True):
             fits = v.constant is not None and v.constant.fits
-            flat.append(Value(None if fits else self.uniform(v, range(rank), _END)))
-        joined = self.joined(flat, _END, "results of {} and {}")
+            flat.append(Value(None if fits else self.uniform(v, range(rank), END)))
+        joined = self.joined(flat, END, "results of {} and {}")
         return None if joined is None else joined.base
 
     def agrees(self, values: Sequence[Value]) -> bool:
