@@ -45,7 +45,12 @@ def network() -> tuple[Callable[[Any], jax.Array], Any]:
 
 
 def transformer(
-    layers: int = 12, width: int = 128, heads: int = 4, length: int = 64, vocabulary: int = 256
+    layers: int = 12,
+    width: int = 128,
+    heads: int = 4,
+    length: int = 64,
+    vocabulary: int = 256,
+    epsilon: float = 1e-5,
 ) -> tuple[Callable[[Any], jax.Array], Any]:
     """Causal, pre-norm, GELU, each layer written out."""
     rng = np.random.default_rng(0)
@@ -68,7 +73,7 @@ def transformer(
     def norm(x: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Array:
         centered = x - x.mean(-1, keepdims=True)
         variance = jnp.mean(centered**2, -1, keepdims=True)
-        return centered * jax.lax.rsqrt(variance + 1e-5) * scale + shift
+        return centered * jax.lax.rsqrt(variance + epsilon) * scale + shift
 
     def loss(weights: Any) -> jax.Array:
         x = weights["embed"][tokens]

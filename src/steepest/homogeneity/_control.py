@@ -15,9 +15,8 @@ import numpy as np
 
 from steepest.homogeneity._degrees import Degrees, common_shape, dense, disjoint_degrees
 from steepest.homogeneity._form import ZERO
-from steepest.homogeneity._value import Value
+from steepest.homogeneity._value import Result, Value
 
-Result = Sequence[Degrees | Value | None]
 MOST_STEPS = 1000
 
 
@@ -61,8 +60,12 @@ def _varies_first(degrees: Degrees) -> bool:
 def _row(v: Value, place: int) -> Value:
     """The slice of a stacked array that a step is handed."""
     if v.degrees is None or not v.degrees.parts:
-        return v
-    return Value(v.degrees.mapped(lambda part: part[min(place, part.shape[0] - 1)]))
+        return v.anew()
+
+    def row(part: np.ndarray) -> np.ndarray:
+        return part.take([min(place, part.shape[0] - 1)], 0).reshape(part.shape[1:])
+
+    return Value(v.degrees.mapped(row))
 
 
 def _stacked(column: list[Value], rank: int) -> Degrees | None:

@@ -116,6 +116,8 @@ def disjoint_degrees(base: Form, parts: Sequence[np.ndarray]) -> Degrees:
     kept: list[np.ndarray] = []
     for part in parts:
         small = compressed(part)
+        if small.size == 0:  # of an array without entries
+            continue
         if small.size == 1:
             base = base + small.reshape(-1)[0]
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import jax
@@ -19,14 +19,16 @@ import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
-from steepest.errors import ArgumentError
+from steepest.errors import ArgumentError, UnsupportedPrimitiveError
 from steepest.homogeneity._degrees import Degrees
 from steepest.homogeneity._form import Form, unknown
-from steepest.homogeneity._interpretation import Interpretation, Requirement, in_words
+from steepest.homogeneity._interpretation import Interpretation
 from steepest.homogeneity._refutation import Counterexample, refute
+from steepest.homogeneity._requirement import Requirement, in_words
 from steepest.homogeneity._value import Value
 from steepest.inputs import Point, as_point
-from steepest.pieces import is_double_enabled
+from steepest.pieces import is_double_enabled, run_in_double
+from steepest.pieces._compile import compiled
 from steepest.pieces._concrete import run
 
 Status = Literal["proved", "refuted", "unknown"]
@@ -156,10 +158,11 @@ class Analysis:
         self.double = is_double_enabled() or any(leaf.dtype == np.float64 for leaf in point.leaves)
         reading = Interpretation()
         with jax.enable_x64(True), np.errstate(all="ignore"):
-            args = [Value(Degrees(unknown(i))) for i in range(len(point.leaves))]
+            args = [Value(Degrees(unknown(i)), real=True) for i in range(len(point.leaves))]
             outs = reading.run(self.closed, args)
             ranks = [len(var.aval.shape) for var in self.closed.jaxpr.outvars]  # pyright: ignore
             self.degree: Form | None = reading.result(outs, ranks)
+        self.runs_in_double = reading.runs_in_double
         self.requirements, self.notes = reading.requirements, tuple(reading.notes)
 
     def proved(self, which: Sequence[int]) -> tuple[Fraction | Literal["any"] | None, str]:
@@ -188,15 +191,21 @@ class Analysis:
         return DegreeRecord("unknown", None, reason)
 
     def refuted(self, which: Sequence[int]) -> Counterexample | None:
+        if not self.runs_in_double:
+            return None
         types = [leaf.dtype for leaf in self.point.leaves]
         start = [np.asarray(leaf, np.float64) for leaf in self.point.leaves]
 
         def cast(leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
             return [np.asarray(leaf).astype(t) for leaf, t in zip(leaves, types, strict=True)]
 
+        # Walked over in NumPy, a loop would be traced anew each time.
+        double = compiled(partial(run_in_double, self.closed))
+        walk = double if _has_loops(self.closed.jaxpr) else partial(run, self.closed)
+
         def evaluate(leaves: Sequence[np.ndarray]) -> np.ndarray:
             with jax.enable_x64(True):
-                return _flat(run(self.closed, [np.asarray(leaf, np.float64) for leaf in leaves]))
+                return _flat(walk([np.asarray(leaf, np.float64) for leaf in leaves]))
 
         def as_the_caller(leaves: Sequence[np.ndarray]) -> np.ndarray:
             with jax.enable_x64(self.double):
@@ -204,8 +213,11 @@ class Analysis:
                 return _flat(jax.tree.leaves(out))
 
         most = int(np.clip(20_000 / (1 + len(self.closed.jaxpr.eqns)), 60, 600))
-        with np.errstate(all="ignore"):
-            found = refute(evaluate, start, tuple(which), cast, as_the_caller, most)
+        try:
+            with np.errstate(all="ignore"):
+                found = refute(evaluate, start, tuple(which), cast, as_the_caller, most)
+        except UnsupportedPrimitiveError:  # f cannot be had in float64
+            return None
         if found is None:
             return None
         alpha, leaves = found
@@ -231,6 +243,14 @@ def first_broken(
         if r.never or value(r.left) != value(r.right):
             return r
     return None
+
+
+def _has_loops(jaxpr: Any) -> bool:
+    return any(
+        eqn.primitive.name in ("scan", "while", "cond")
+        or any(map(_has_loops, jex_core.jaxprs_in_params(eqn.params)))
+        for eqn in jaxpr.eqns
+    )
 
 
 def _flat(outs: Sequence[Any]) -> np.ndarray:

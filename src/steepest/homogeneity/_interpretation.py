@@ -12,57 +12,39 @@ that do not change does not change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.extend import core as jex_core
 
+from steepest.homogeneity._control import CONTROL
 from steepest.homogeneity._degrees import INVARIANT, Degrees
 from steepest.homogeneity._form import ZERO, Form
+from steepest.homogeneity._guards import (
+    DESCRIBED,
+    MOVED,
+    PER_ENTRY,
+    Sides,
+    Test,
+    describe,
+    followed,
+    identity,
+    on_side,
+    outcome,
+)
 from steepest.homogeneity._logarithms import LOG_RULES, needed
+from steepest.homogeneity._requirement import END, Requirement
 from steepest.homogeneity._rules import NEED_DEGREE_ZERO, RULES
 from steepest.homogeneity._value import Constant, Value, known
-from steepest.pieces import called_jaxpr, user_line
+from steepest.pieces import called_jaxpr
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
 from steepest.pieces._source import defined_by_jax
 from steepest.pieces._uses import last_uses
 
 
-class Requirement(NamedTuple):
-    """`left` and `right` must be one degree.
-
-    Attributes:
-        verb: what is done with them, with a place for the two degrees.
-        eqn: the equation whose line is named.
-        never: cannot be fulfilled at all.
-    """
-
-    left: Form
-    right: Form
-    verb: str
-    eqn: Any
-    never: bool = False
-
-    def words(self, degree: Any) -> str:
-        """The reason in words; `degree` gives the number that a form is."""
-        text = self.verb.format(*(in_words(degree(form)) for form in (self.left, self.right)))
-        return text if self.eqn is _END else f"{text} at {user_line(self.eqn)}"
-
-
-class _End:
-    """Stands for an equation where results are compared."""
-
-    class primitive:  # noqa: N801
-        name = "return"
-
-
-_END = _End()
-
-
-def in_words(degree: Fraction) -> str:
-    return f"degree {degree}"
+def _is_reference(atom: Any) -> bool:
+    return hasattr(atom.aval, "inner_aval")
 
 
 class Interpretation:
@@ -71,11 +53,14 @@ class Interpretation:
     Attributes:
         requirements: what was posted, in the order of the program.
         notes: exponents that were read as fractions.
+        runs_in_double: whether it can be run equation by equation in float64: a program that writes
+            into arrays, or calls back to Python with numbers of its own types, cannot.
     """
 
     def __init__(self) -> None:
         self.requirements: list[Requirement] = []
         self.notes: dict[str, None] = {}
+        self.runs_in_double = True
         self._call: Any = None  # the outermost equation that calls a function of JAX's own
         self._posted: set[tuple[Form, Form, int]] = set()
 
@@ -91,17 +76,24 @@ class Interpretation:
             return known(atom.val) if isinstance(atom, jex_core.Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
+            if any(_is_reference(atom) for atom in (*eqn.invars, *eqn.outvars)):
+                self.runs_in_double = False
+                self.never(eqn, f"`{eqn.primitive.name}` on an array that changes in place,")
+                env.update((var, Value(INVARIANT)) for var in eqn.outvars)
+                continue
             wanted = [var in used for var in eqn.outvars]
             if any(wanted):
+                self.runs_in_double &= not eqn.primitive.name.endswith("callback")
                 outs = self.equation(eqn, [read(atom) for atom in eqn.invars], wanted)
                 env.update(zip(eqn.outvars, outs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
     def equation(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
         name = eqn.primitive.name
-        if name == "rng_uniform":
-            self.never(eqn, f"`{name}` gives other numbers at each call,")
-        if all(v.constant is not None for v in inputs):
+        if name in ("rng_uniform", "io_callback"):
+            self.never(eqn, f"`{name}` may give other numbers at each call,")
+            return [Value(INVARIANT) for _ in eqn.outvars]
+        if all(v.constant is not None for v in inputs) and _can_be_computed(eqn):
             return _computed_later(eqn, inputs)
         if all(v.is_invariant for v in inputs):
             return [Value(INVARIANT) for _ in eqn.outvars]
@@ -110,6 +102,22 @@ class Interpretation:
             return self.called(eqn, inner, inputs)
         if name in IDENTITIES:
             return inputs
+        if name == "select_n":
+            chosen = self.guarded(eqn, inputs)
+            if chosen is not None:
+                return [chosen]
+        if any(v.sides is not None for v in inputs):
+            outs = self.on_both_sides(eqn, inputs)
+            if outs is not None:
+                return outs
+            inputs = [self.settled(v) if v.sides is not None else v for v in inputs]
+        outs = self.by_rule(eqn, inputs, wanted)
+        if len(outs) == 1 and name in DESCRIBED:
+            describe(eqn, inputs, outs[0])
+        return outs
+
+    def by_rule(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
+        name = eqn.primitive.name
         inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
         if any(v.shift is not None for v in inputs):
             log_rule = LOG_RULES.get(name)
@@ -121,20 +129,62 @@ class Interpretation:
             self.need_degree_zero(eqn, inputs)
             return [Value(INVARIANT) for _ in eqn.outvars]
         outs = rule(self, eqn, inputs, wanted)
-        return [o if isinstance(o, Value) else Value(o) for o in outs]
+        return [o.anew() if isinstance(o, Value) else Value(o) for o in outs]
+
+    # ---- the two sides of a test
+
+    def guarded(self, eqn: Any, inputs: list[Value]) -> Value | None:
+        """A `where` between two cases, each by what is known on its side of the test."""
+        which, *cases = inputs
+        if len(cases) != 2 or which.constant is not None or which.sides is not None:
+            return None
+        test, says = which.test or (Test("mask", which, identity(eqn.invars[0])), True)
+        if outcome(test) is not None:
+            return cases[outcome(test) == says]
+        on_true, on_false = (on_side(cases[truth == says], test, truth) for truth in (True, False))
+        if on_true is None or on_false is None or not (on_true.is_plain and on_false.is_plain):
+            return None
+        return self.two_sided(Sides(test, on_true, on_false, eqn))
+
+    def on_both_sides(self, eqn: Any, inputs: list[Value]) -> list[Value] | None:
+        test = next(v.sides.test for v in inputs if v.sides is not None)
+        places = test.places
+        if eqn.primitive.name not in PER_ENTRY:
+            places = followed(places, eqn) if eqn.primitive.name in MOVED else None
+            if places is None:
+                return None
+        outs: list[Value] = []
+        for truth in (True, False):
+            ins = [on_side(v, test, truth) or self.settled(v) for v in inputs]
+            (out,) = self.equation(eqn, ins, [True])
+            outs.append(self.settled(out) if out.sides is not None else out)
+        moved = Test(test.kind, test.operand, places)
+        return [self.two_sided(Sides(moved, outs[0], outs[1], eqn))]
+
+    def two_sided(self, sides: Sides) -> Value:
+        """One number again, where the sides agree."""
+        both = [sides.if_false, sides.if_true]
+        if all(v.is_plain for v in both) and self.agrees(both):
+            return Value(self.joined(both, sides.eqn))
+        return Value(INVARIANT, sides=sides)
 
     def body(self, closed: jex_core.ClosedJaxpr, args: Sequence[Value]) -> list[Value]:
         """As `run`, with results of a loop's body or a branch: nothing in them is left to post."""
-        return [self.settled(v) for v in self.run(closed, args)]
+        settled = [self.settled(v) for v in self.run(closed, args)]
+        return [Value(v.degrees, v.constant) for v in settled]
 
     def settled(self, v: Value) -> Value:
         """v as a number that is scaled; what its use depends on is posted."""
+        if v.sides is not None:
+            verb = "`where` between values of {} and {}"
+            both = [self.settled(side) for side in (v.sides.if_false, v.sides.if_true)]
+            return Value(self.joined(both, v.sides.eqn, verb))
         if v.pending is not None:
             eqn, needs = v.pending
             self.need_degree_zero(eqn, [needs])
         if v.shift is not None:
             verb = "a result that is a logarithm, which a scaling shifts"
-            self.require(v.shift.differences(INVARIANT), _END, verb)
+            self.require(v.shift.differences(INVARIANT), END, verb)
         if v.pending is None and v.shift is None:
             return v
         return Value(v.degrees, v.constant)
@@ -201,8 +251,8 @@ class Interpretation:
         flat: list[Value] = []
         for v, rank in zip(map(self.settled, outs), ranks, strict=True):
             fits = v.constant is not None and v.constant.fits
-            flat.append(Value(None if fits else self.uniform(v, range(rank), _END)))
-        joined = self.joined(flat, _END, "results of {} and {}")
+            flat.append(Value(None if fits else self.uniform(v, range(rank), END)))
+        joined = self.joined(flat, END, "results of {} and {}")
         return None if joined is None else joined.base
 
     def agrees(self, values: Sequence[Value]) -> bool:
@@ -218,8 +268,22 @@ def _named(v: Value) -> str:
     """A constant by its value, where it is one number."""
     if v.constant is None:
         return ""
-    value = np.asarray(v.constant.value)
-    return f" (the constant {float(value):g})" if value.shape == () else " (a constant)"
+    value = np.asarray(widened(v.constant.value))
+    if value.shape == () and value.dtype.kind in "fiub":
+        return f" (the constant {float(value):g})"
+    return " (a constant)"
+
+
+def _can_be_computed(eqn: Any) -> bool:
+    """Whether the value of a constant can be had in float64."""
+    name, inner = eqn.primitive.name, list(jex_core.jaxprs_in_params(eqn.params))
+    if name == "scatter":
+        return eqn.params["update_jaxpr"] is None
+    if name.startswith("scatter"):
+        return True
+    if name.endswith("callback") or (inner and called_jaxpr(eqn) is None and name not in CONTROL):
+        return False
+    return all(_can_be_computed(e) for jaxpr in inner for e in jaxpr.eqns)
 
 
 def _computed_later(eqn: Any, inputs: list[Value]) -> list[Value]:

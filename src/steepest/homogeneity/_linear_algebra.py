@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,9 +9,7 @@ import numpy as np
 
 from steepest.homogeneity._degrees import INVARIANT, Degrees, dense, disjoint_degrees
 from steepest.homogeneity._form import ZERO, Form
-from steepest.homogeneity._value import Value
-
-Result = Sequence[Degrees | Value | None]
+from steepest.homogeneity._value import Result, Value
 
 
 def _matrix(reading: Any, eqn: Any, v: Value) -> Form:
@@ -51,15 +48,17 @@ def _triangular_solve(reading: Any, eqn: Any, inputs: list[Value], wanted: list[
     right = reading.uniform(b, range(len(eqn.invars[1].aval.shape)), eqn)
     shape = eqn.invars[0].aval.shape
     degrees = reading.uniform(a, range(len(shape) - 2), eqn)
-    if degrees is None or right is None:
-        return [None if right is None else INVARIANT]
+    if right is None:
+        return [None]
+    if degrees is None:  # a zero matrix, with which only the ones on the diagonal give numbers
+        return [right if eqn.params["unit_diagonal"] else None]
     rows, columns = np.indices(shape[-2:])
     inside = rows > columns if eqn.params["lower"] else rows < columns
     if not eqn.params["unit_diagonal"]:
         inside = inside | (rows == columns)
     entries = dense(degrees, [1] * (len(shape) - 2) + list(shape[-2:])).reshape(shape[-2:])
     used = list(dict.fromkeys(entries[inside])) if degrees.parts else [degrees.base]
-    if eqn.params["unit_diagonal"]:
+    if eqn.params["unit_diagonal"] or not used:
         verb = "`triangular_solve` with ones on the diagonal and {} beside, not {},"
         reading.require([(form, ZERO) for form in used], eqn, verb)
         return [right]

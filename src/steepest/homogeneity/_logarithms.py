@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.homogeneity._degrees import INVARIANT, Degrees
+from steepest.homogeneity._degrees import INVARIANT, Degrees, disjoint_degrees
+from steepest.homogeneity._exponents import read_exponent
+from steepest.homogeneity._form import Coefficient, Form
 from steepest.homogeneity._value import Value
+from steepest.pieces._concrete import widened
 
 # (reading, equation, inputs, rules of degrees) → results
 LogRule = Callable[[Any, Any, list[Value], Any], list[Value]]
@@ -57,19 +60,41 @@ def _multiple(inverse: bool) -> LogRule:
         a, b = inputs
         if a.shift is None and not inverse:
             a, b = b, a
-        value = None if b.constant is None else np.asarray(b.constant.value)
-        if a.shift is None or value is None or value.size != 1 or not np.isfinite(value):
+        factor = None if b.constant is None else _number(b, eqn)
+        if a.shift is None or factor is None or (inverse and factor == 0):
             return needed(reading, eqn, inputs)
-        factor = Fraction(float(value))
-        if inverse and factor == 0:
-            return needed(reading, eqn, inputs)
-        return [shifted(a.shift.scaled(1 / factor if inverse else factor))]
+        return [shifted(a.shift.scaled(1 / Fraction(factor) if inverse else factor))]
 
     return rule
 
 
+def _number(v: Value, eqn: Any) -> Coefficient | None:
+    """A constant that is one real number, read as the fraction it stands for."""
+    value = np.asarray(widened(v.constant.value if v.constant else None))
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        return None
+    return read_exponent(float(value.reshape(())), eqn.outvars[0].aval.dtype)
+
+
 def _exponential(reading: Any, eqn: Any, inputs: list[Value], rules: Any) -> list[Value]:
     return [Value(_shift(reading, eqn, inputs[0]))]
+
+
+def _to_a_power(reading: Any, eqn: Any, inputs: list[Value], rules: Any) -> list[Value]:
+    """bᵛ = exp(v log b) for a constant b > 0: `exp2`, which undoes `log2`, and `10 ** v`."""
+    *base, v = inputs
+    number = 2 if not base else _number(base[0], eqn) if base[0].constant is not None else None
+    if number is None or number <= 0 or v.shift is None:
+        return needed(reading, eqn, inputs)
+    dtype = eqn.outvars[0].aval.dtype
+    log_of_base = float(np.log(float(number)))
+
+    def read(form: Form) -> Form:
+        powers = {u: read_exponent(float(c) * log_of_base, dtype, 4) for u, c in form.terms.items()}
+        return Form({u: power for u, power in powers.items() if power})
+
+    parts = [np.asarray(np.frompyfunc(read, 1, 1)(part), object) for part in v.shift.parts]
+    return [Value(disjoint_degrees(read(v.shift.base), parts))]
 
 
 def _as_degrees(name: str) -> LogRule:
@@ -77,6 +102,8 @@ def _as_degrees(name: str) -> LogRule:
     shifts where degrees of a product add up. Only ±∞ fits every shift."""
 
     def rule(reading: Any, eqn: Any, inputs: list[Value], rules: Any) -> list[Value]:
+        if eqn.params.get("fill_value") is not None or eqn.params.get("new_dtype") == np.bool_:
+            return needed(reading, eqn, inputs)  # the filling, and 0, do not shift
         shadows = [_shadow(reading, eqn, v) for v in inputs]
         outs = rules[name](reading, eqn, shadows, [True] * len(eqn.outvars))
         return [shifted(o.degrees if isinstance(o, Value) else o) for o in outs]
@@ -90,7 +117,7 @@ def _shadow(reading: Any, eqn: Any, v: Value) -> Value:
     reading.need_degree_zero(eqn, [v])
     if v.constant is None:
         return Value(INVARIANT)
-    value = np.asarray(v.constant.value)
+    value = np.asarray(widened(v.constant.value))
     if value.dtype.kind != "f":  # an index, a mask
         return v
     return Value(INVARIANT if np.any(np.isfinite(value)) else None)
@@ -127,6 +154,8 @@ LOG_RULES: dict[str, LogRule] = {
     "mul": _multiple(inverse=False),
     "div": _multiple(inverse=True),
     "exp": _exponential,
+    "exp2": _to_a_power,
+    "pow": _to_a_power,
     "reduce_sum": _as_degrees("reduce_prod"),
     "cumsum": _as_degrees("cumprod"),
     "logsumexp": _as_degrees("reduce_max"),

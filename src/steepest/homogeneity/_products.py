@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from steepest.homogeneity._degrees import Degrees
-from steepest.homogeneity._value import Value
-
-Result = Sequence[Degrees | None]
+from steepest.homogeneity._value import Result, Value
 
 
 def _dot(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:

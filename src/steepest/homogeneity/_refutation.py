@@ -9,13 +9,15 @@ factor that is periodic in log₂.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 FACTORS = (3.0, 1.7)
-_FURTHEST = 32  # powers of α each way
+_NEAR = 4  # powers of α each way that are looked at one by one
+_CANDIDATES = 8  # of which the plainest is given
+_PLAIN = 0.04  # of a counterexample that needs no better one
 _CLEAR = 0.02  # the two sides differ by this share at least
 _NOISE = 1e-12  # relative change of p that must leave f nearly what it is
 
@@ -58,17 +60,37 @@ def refute(
         for base in _points(leaves, rng)
         for alpha in FACTORS
     ]
-    for k in [0, *(sign * k for k in range(1, _FURTHEST + 1) for sign in (-1, 1))]:
+    tried = 0
+    best: tuple[float, float, list[np.ndarray]] | None = None
+    for ray, k in _places(rays):
+        if sum(len(r.values) for r in rays) > most:
+            break
+        if not ray.refutes(k):
+            continue
+        at = cast(ray.point(k))
+        clear = _clarity(check, at, scaled, ray.alpha, cast)
+        if clear > (best[0] if best else 0.0):
+            best = clear, ray.alpha, at
+        tried += 1
+        if best and (best[0] > _PLAIN or tried >= _CANDIDATES):
+            break
+    return best and best[1:]
+
+
+def _places(rays: Sequence[_Ray]) -> Iterator[tuple[_Ray, int]]:
+    """Rays and powers of α to look at: near the point, then where long strides see a change."""
+    for k in range(_NEAR + 1):
+        for sign in (-1, 1) if k else (1,):
+            yield from ((ray, sign * k) for ray in rays)
+    for stride, furthest in ((8, 32), (3, 12)):
         for ray in rays:
-            if abs(k) > 4 and ray.alpha != FACTORS[0]:
+            if ray.alpha != FACTORS[0]:
                 continue  # the other factor is there for what is periodic in log f
-            if sum(len(r.values) for r in rays) > most:
-                return None
-            if ray.refutes(k):
-                at = cast(ray.point(k))
-                if _stands(check, at, scaled, ray.alpha, cast):
-                    return ray.alpha, at
-    return None
+            starts = sorted(range(-furthest, furthest - 2 * stride + 1, stride), key=abs)
+            for start in starts:
+                if ray.bends(start, stride):
+                    inside = range(start, start + 2 * stride - 1)
+                    yield from ((ray, k) for k in sorted(inside, key=abs))
 
 
 def _points(leaves: Sequence[np.ndarray], rng: np.random.Generator) -> list[list[np.ndarray]]:
@@ -105,6 +127,10 @@ class _Ray:
         if k not in self.values:
             self.values[k] = self.evaluate(self.point(k))
         return self.values[k]
+
+    def bends(self, k: int, stride: int) -> bool:
+        """Whether three points, this many powers apart, are on no common power."""
+        return _differs([self.value(k + j * stride) for j in range(3)], self.alpha**stride)
 
     def refutes(self, k: int) -> bool:
         triple = [self.value(k + j) for j in range(3)]
@@ -148,12 +174,27 @@ def _differs(values: Sequence[np.ndarray], alpha: float) -> bool:
     return bool(np.ptp(powers) > _CLEAR)
 
 
-def _stands(
+def _clarity(
     check: Evaluate,
     leaves: list[np.ndarray],
     scaled: Sequence[int],
     alpha: float,
     cast: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
-) -> bool:
+) -> float:
+    """How plainly f, as the caller evaluates it, refutes; 0 where it does not.
+
+    A reader who has f(p) and f(αp) alone would try the power of α between them: the further that
+    is from a simple fraction, the better. A change of sign, or to or from 0, leaves no power.
+    """
     values = [check(cast(scaled_by(leaves, scaled, alpha**j))) for j in range(3)]
-    return _differs(values, alpha)
+    if not _differs(values, alpha):
+        return 0.0
+    f0, f1, _ = values
+    if np.any((f0 * f1 < 0) | ((f0 == 0) != (f1 == 0))):
+        return 1.0
+    alive = f0 != 0
+    if not np.any(alive):
+        return _PLAIN / 2
+    powers = np.log(np.abs(f1[alive] / f0[alive])) / np.log(alpha)
+    simple = [np.max(np.abs(powers - np.round(powers * q) / q)) for q in (1, 2, 3)]
+    return max(float(min(simple)), float(np.ptp(powers)), 1e-9)

@@ -103,7 +103,7 @@ def find_rescalings(closed: jex_core.ClosedJaxpr, point: Point) -> tuple[Rescali
     slices = _Slices(point)
     reading = Interpretation()
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        outs = reading.run(closed, [Value(d) for d in slices.degrees])
+        outs = reading.run(closed, [Value(d, real=True) for d in slices.degrees])
         ranks = [len(var.aval.shape) for var in closed.jaxpr.outvars]  # pyright: ignore[reportAttributeAccessIssue]
         degree = reading.result(outs, ranks)
     if any(r.never for r in reading.requirements):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from steepest.homogeneity._degrees import INVARIANT, Degrees
+from steepest.pieces._concrete import widened
 
 
 class Constant:
@@ -24,7 +25,9 @@ class Constant:
     @cached_property
     def fits(self) -> bool:
         """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
-        value = np.asarray(self.value)
+        value = np.asarray(widened(self.value))  # bfloat16 has no kind of its own in NumPy
+        if value.dtype.kind == "c":  # where one part is infinite, the other may be a number
+            return not np.any(value)
         if value.dtype.kind not in "fiub":
             return False
         return bool(np.all((value == 0) | ~np.isfinite(value)))
@@ -36,10 +39,23 @@ class Value:
     `degrees` is None where every entry is 0, ±∞ or NaN whatever the parameters: it fits any degree.
     A constant has degree 0, unless it fits any. `shift`: it is a logarithm, which a scaling shifts
     by this times log c (see `_logarithms`). `pending`: inputs of an equation that must have degree
-    0 if this is used at all.
+    0 if this is used at all. `sides`: where it has degrees of its own on the two sides of a test
+    (`degrees` then says nothing). The rest is what `_guards` writes down: `origin`, the equation
+    and inputs that made it; whether it is `real` (no NaN or infinity) and `nonnegative`; the `test`
+    that a truth value is of. One object stands for one number: a loop's body gets new ones.
     """
 
-    __slots__ = ("constant", "degrees", "pending", "shift")
+    __slots__ = (
+        "constant",
+        "degrees",
+        "nonnegative",
+        "origin",
+        "pending",
+        "real",
+        "shift",
+        "sides",
+        "test",
+    )
 
     def __init__(
         self,
@@ -48,9 +64,18 @@ class Value:
         *,
         shift: Degrees | None = None,
         pending: tuple[Any, Value] | None = None,
+        sides: Any = None,
+        real: bool = False,
     ):
         self.degrees, self.constant = degrees, constant
-        self.shift, self.pending = shift, pending
+        self.shift, self.pending, self.sides = shift, pending, sides
+        self.origin: tuple[Any, list[Value]] | None = None
+        self.test: Any = None
+        self.real, self.nonnegative = real, False
+
+    @property
+    def is_plain(self) -> bool:
+        return self.shift is None and self.pending is None and self.sides is None
 
     @property
     def fits(self) -> bool:
@@ -58,16 +83,31 @@ class Value:
 
     @property
     def is_invariant(self) -> bool:
-        plain = self.shift is None and self.pending is None
-        return plain and self.degrees is not None and self.degrees.is_zero
+        return self.is_plain and self.degrees is not None and self.degrees.is_zero
+
+    def anew(self) -> Value:
+        """Another object, for another number of these degrees."""
+        return Value(
+            self.degrees, self.constant, shift=self.shift, pending=self.pending, sides=self.sides
+        )
 
     def forgotten(self) -> Value:
         """The same without the number: how it enters a loop's carry."""
         if self.constant is None:
-            return self
+            return Value(self.degrees)
         return Value(None if self.constant.fits else INVARIANT)
 
 
 def known(value: Any) -> Value:
     """A constant at hand."""
     return Value(INVARIANT, Constant(lambda: value, at_hand=True))
+
+
+# What a rule returns for each result; and a rule, of (reading, equation, inputs, which are wanted).
+Result = Sequence[Degrees | Value | None]
+Rule = Callable[[Any, Any, list[Value], list[bool]], Result]
+
+
+def each(names: str, rule: Rule) -> dict[str, Rule]:
+    """One rule for several primitives."""
+    return dict.fromkeys(names.split(), rule)
