@@ -52,6 +52,7 @@ class Fields:
 
     def __init__(self, gated: Gated, request: Request):
         self.gated, self.request = gated, request
+        self.size = float(np.max(np.abs(request.start), initial=0.0))
 
     def value(self, y: Any, weights: Any) -> tuple[Any, Any]:
         return self.gated(self.request.leaves(y), weights)
@@ -86,9 +87,9 @@ class Fields:
             key, active = part(keys), part(mode.active)
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             best = jnp.max(jnp.where(active, -jnp.inf, key), axis=0)
-            # Within rounding of the numbers that this line works with there is no margin to speak
-            # of: a tie that was just left must not be met again.
-            size = jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0))
+            # Within rounding of the numbers that this line works with, or began with, there is no
+            # margin to speak of: a tie that was just left must not be met again.
+            size = jnp.maximum(jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)), self.size)
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
         return jnp.concatenate(out) if out else jnp.ones(1)
 

@@ -23,6 +23,7 @@ from steepest.pieces._gated import Gated
 from steepest.trajectory import Divergence, Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
+_LET_GO = 1e-9
 _TIE = 8 * float(np.finfo(np.float64).eps)
 
 
@@ -89,7 +90,7 @@ class Solver:
         s = self.begin(0.0, y, mode)
         self.compiled.advance(s, args, np.asarray(0.0), np.asarray(0))
         self.seconds = time.perf_counter() - self.began
-        at_once = 0
+        at_once, last = 0, -1.0
         while True:
             tried = int(s.accepted) + int(s.rejected)
             ahead = request.ts[len(self.saved) :]
@@ -100,9 +101,10 @@ class Solver:
             if bool(s.negative):
                 t, y = self.locate(s, mode)
                 self.save_until(s, t, mode)
-                at_once = at_once + 1 if self.events and t <= self.events[-1].time else 0
+                at_once = at_once + 1 if t <= last else 0
+                last = t
                 self.refuse_chatter(s, t, at_once)
-                mode, y = self.event(t, y, mode, s)
+                mode, y = self.event(t, y, mode, s, again=at_once > 2)
                 args = mode.arguments()
                 self.count(s)
                 s = self.begin(t, y, mode)
@@ -191,8 +193,13 @@ class Solver:
             least(t)
         return t, states[t]
 
-    def event(self, t: float, y: np.ndarray, mode: Mode, s: Any) -> tuple[Mode, np.ndarray]:
-        """The mode, and the state, after what was met at (t, y)."""
+    def event(
+        self, t: float, y: np.ndarray, mode: Mode, s: Any, *, again: bool
+    ) -> tuple[Mode, np.ndarray]:
+        """The mode, and the state, after what was met at (t, y).
+
+        `again`: it is one of many events at this instant; all that ties is decided at once.
+        """
         if mode.pairs:
             y = np.asarray(self.compiled.onto_ties(y, mode.arguments()))
         decider = Decider(self.compiled, y, self.room)
@@ -205,9 +212,11 @@ class Solver:
         ]
         neutral = [h for h in hits if decider.is_neutral(mode, float(look.scale), *h)]
         real = [h for h in hits if h not in neutral]
+        before = mode
         for winner, other in neutral:
             if mode.active[winner]:
                 mode = mode.crossed(winner, other)
+        self.refuse_jump(t, y, before, mode)
         if not self.through and real:
             raise SolverError(
                 f"the gradient flow meets a kink at t = {t:.9g}: "
@@ -215,7 +224,13 @@ class Solver:
                 "What happens there is for gradient_inclusion, which has the same arguments.",
                 self.trajectory(s),
             )
-        found = decider.next_mode(mode)
+        # A weight that reached 0 is let go, though it is not yet clearly negative.
+        after = mode
+        for k in sorted({k for pair in mode.pairs for k in pair}):
+            if look.multipliers[k] <= _LET_GO and len(after.members(k)) > 1:
+                after = after.released(k)
+        found = decider.least_norm(mode, real) if again else None
+        found = found or decider.next_mode(after) or decider.next_mode(mode)
         if found is None:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             raise SolverError(
