@@ -51,8 +51,7 @@ def clarke(
         argnums: which argument of f is x.
 
     Returns: a function of f's arguments that returns a `ClarkeDifferential`. It raises
-        ArgumentError: x is not a pytree of floats; a float is wanted where an integer was given;
-            the call is traced by jit, grad or vmap.
+        ArgumentError: x is not a pytree of floats, or the call is traced by jit, grad or vmap.
         NotScalarError: f does not return one real number.
         NotLocallyLipschitzError: f jumps or its slope is unbounded near x.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth.

@@ -30,8 +30,8 @@ def gradient_flow(
 
     The smooth piece of f at hand is integrated, and every choice of the program (max, abs, where)
     is watched, inside the steps too. A choice that is reached and changes nothing in the gradient
-    (|x|³ at 0, the maximum inside a logsumexp) is passed; a kink ends the flow in an error that
-    names its line: what happens there is for `gradient_inclusion` to say.
+    (the cube of abs at 0, the maximum inside a logsumexp) is passed; a kink ends the flow in an
+    error that names its line: what happens there is for `gradient_inclusion` to say.
 
     Args:
         f: a function of one pytree that returns one real number.

@@ -28,7 +28,8 @@ def euler_residuals(f: Callable[[PyTree], PyTree]) -> Callable[[PyTree], PyTree]
 
     Returns:
         A function of the params that returns a pytree like them of floats: the largest
-        |⟨W, ∂f/∂W⟩ − L f| over f's entries, divided by the largest |⟨W, ∂f/∂W⟩| + |L f| (0/0 = 0);
+        difference of ⟨W, ∂f/∂W⟩ and L f over f's entries, divided by the largest size of both
+        (0/0 = 0);
         NaN for a leaf in which no degree is proved, where there is nothing to compare with. It
         raises
         ArgumentError: params is not a pytree of floats.

@@ -55,8 +55,7 @@ def subgradient(
         ArgumentError: x is not a pytree of floats.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth, with the line.
-        NotLocallyLipschitzError: f is not finite at x, jumps there, or was found to jump or to grow
-            steeper near x.
+        NotLocallyLipschitzError: f is not finite at x, or was found to jump or to steepen near x.
         UnprovedError: otherwise; the message names the line.
 
     A tie is a margin within 8·eps·Σ|terms| of the equations that made its operands, eps being that

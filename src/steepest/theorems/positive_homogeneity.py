@@ -58,8 +58,8 @@ def positive_homogeneity(
         A certificate over x0 and six random points, six α each, none a power of two; a random point
         where f is not finite is passed over. The allowance is what rounding does to both sides:
         how far f moves there when each coordinate moves by a few units in its last place, and the
-        rounding of α^L. Without a degree nothing is compared. The figure shows |f| along rays αx
-        on logarithmic axes, straight lines of slope L for a homogeneous f.
+        rounding of α^L. Without a degree nothing is compared. The figure shows the size of f along
+        rays αx on logarithmic axes, straight lines of slope L for a homogeneous f.
 
     Raises:
         ArgumentError: the degree is not finite, or there are no such leaves.
