@@ -13,7 +13,8 @@ from steepest.inputs import as_point, positive, require_scalar, whole_number
     [
         (float("nan"), "x0 is nan"),
         (1, "x0 is an integer"),
-        (True, "x0 is an integer"),
+        (True, "x0 holds no real numbers"),
+        (jnp.array([True]), "x0 is of type bool"),
         (jnp.array([1, 2]), "x0 is an integer"),
         ({}, "no real numbers"),
         ([], "no real numbers"),

@@ -1,7 +1,7 @@
 """What a user hands in, checked once, where it enters.
 
-A point is any pytree. Its real arrays and Python floats are the variables; callables, strings and
-None ride along untouched (an Equinox module is a point as it is). Integers are refused: a
+A point is any pytree. Its real arrays and Python floats are the variables; callables, strings,
+True, False and None ride along untouched (an Equinox module is a point as it is). Integers are refused: a
 derivative with respect to one is zero or an accident, and 1 typed for 1.0 is the usual cause.
 """
 
@@ -20,7 +20,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, NotScalarError
 
-_PASSENGER = (str, bytes, type(None))
+_PASSENGER = (str, bytes, bool, type(None))
 
 
 def leaf_name(name: str, path: tuple[Any, ...]) -> str:
@@ -104,7 +104,7 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
     if isinstance(leaf, float) and not isinstance(leaf, np.generic):
         leaf = jnp.asarray(leaf)
     dtype = getattr(leaf, "dtype", None)
-    if isinstance(leaf, (bool, int)) or (dtype is not None and jnp.issubdtype(dtype, np.integer)):
+    if isinstance(leaf, int) or (dtype is not None and jnp.issubdtype(dtype, np.integer)):
         raise ArgumentError(
             f"{where} is an integer ({leaf!r:.40}); the variables must be floats: "
             "write 1.0 for 1, or cast the array with .astype(float)."

@@ -103,3 +103,12 @@ def test_bad_points_and_functions():
         trace(lambda x: x, 1)
     with pytest.raises(NotScalarError):
         trace(lambda x: x, jnp.ones(2))
+
+
+def test_a_scatter_that_applies_a_function_is_refused():
+    program = trace(lambda x: jnp.sum(x.at[0].apply(jnp.sin)), np.ones(2))
+    with (
+        jax.enable_x64(True),
+        pytest.raises(UnsupportedPrimitiveError, match=r"apply.*test_program"),
+    ):
+        program(program.start)

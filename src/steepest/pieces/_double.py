@@ -193,6 +193,11 @@ def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
 def _scatter(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     """Bound anew, since the equation carries its combining program in the traced precision."""
     p = eqn.params
+    if eqn.primitive.name == "scatter" and p["update_jaxpr"] is not None:
+        raise UnsupportedPrimitiveError(
+            f"no rule for a `scatter` that applies a function (`x.at[…].apply`), at "
+            f"{user_line(eqn)}; compute the new entries first, and put them with `x.at[…].set`."
+        )
     scatter = getattr(lax, eqn.primitive.name.replace("-", "_"))
     out = scatter(
         *values,
