@@ -1,8 +1,9 @@
 """What a user hands in, checked once, where it enters.
 
 A point is any pytree. Its real arrays and Python floats are the variables; callables, strings,
-True, False and None ride along untouched (an Equinox module is a point as it is). Integers are refused: a
-derivative with respect to one is zero or an accident, and 1 typed for 1.0 is the usual cause.
+True, False and None ride along untouched (an Equinox module is a point as it is). Integers are
+refused: a derivative with respect to one is zero or an accident, and 1 typed for 1.0 is the usual
+cause.
 """
 
 from __future__ import annotations

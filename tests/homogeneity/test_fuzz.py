@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import steepest as st
+from clarke.exact_oracle import random_expression, run_jax
 
 from .random_programs import LEAVES, LENGTH, random_program
 
@@ -46,7 +47,8 @@ def check_proved(f, degree, which, rng):
 
 def check_refuted(f, counterexample):
     alpha, leaves = counterexample
-    f0, f1, f2 = (evaluated(f, [alpha**k * leaf for leaf in leaves]) for k in range(3))
+    scaled = lambda k: jax.tree.map(lambda leaf: alpha**k * leaf, leaves)
+    f0, f1, f2 = (evaluated(f, scaled(k)) for k in range(3))
     if np.any(abs(f1**2 - f0 * f2) > 0.01 * np.maximum(f1**2, abs(f0 * f2))) or np.any(f0 * f1 < 0):
         return
     alive = (f0 != 0) & (f1 != 0)
@@ -80,3 +82,22 @@ def test_random_programs(shape):
             raise AssertionError(message) from error
     counts = [statuses.count(status) for status in ("proved", "refuted", "unknown")]
     print("proved, refuted, unknown:", *counts, "meant:", program.degree is not None)
+
+
+@pytest.mark.parametrize("shape", range(SHAPES))
+def test_the_piecewise_linear_programs_of_the_clarke_fuzz(shape):
+    rng = np.random.default_rng(shape)
+    d = int(rng.integers(1, 4))
+    expression, count = random_expression(rng, d, int(rng.integers(1, 6)))
+    constants = rng.choice([-2, -1, -0.5, 0.5, 1, 2], size=max(count, 1))
+    f = lambda x: run_jax(expression, x, constants)
+    h = st.homogeneity(f)(rng.standard_normal(d))
+    if h.status == "refuted":
+        check_refuted(f, h.counterexample)
+    if h.status != "proved":
+        return
+    power = 0.0 if h.degree == "any" else float(h.degree)
+    for x in rng.choice([0.0, 1.0, -1.0, 0.5], size=(3, d)):  # ties among them
+        for factor in FACTORS:
+            wanted = factor**power * evaluated(f, x)
+            np.testing.assert_allclose(evaluated(f, factor * x), wanted, atol=1e-9)

@@ -32,7 +32,7 @@ def audit(
     batch: PyTree,
     loss: Callable[..., Any] | None = None,
     *,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> AuditReport:
     """Audit a network: homogeneity, layer norms, kinks met on the batch, and curvature.
 
@@ -43,7 +43,7 @@ def audit(
         batch: (inputs, targets), or inputs alone: arrays with one leading axis of examples.
         loss: (predictions, targets) → a number, of one example or the mean of all. Without one,
             what needs a loss (curvature, the gradient's validity) is said to be missing.
-        progress: called with a few words as each part begins.
+        progress: called with a few words as each part begins, and the share that is done.
 
     Returns:
         An `AuditReport`: print it, or take `.to_json()`, `.to_html()`, or its fields.
@@ -67,14 +67,14 @@ def audit(
     for name, value in (("model", model), ("loss", loss)):
         if not callable(value) and (name == "model" or value is not None):
             raise ArgumentError(f"{name} is {value!r:.60}; it must be a function.")
-    said = progress or (lambda words: None)
+    said = progress or (lambda words, done: None)
     unsaid: list[str] = []
-    said("the model on the batch")
+    said("the model on the batch", 0.0)
     network = Network(model, params, batch, loss)
-    said("homogeneity")
+    said("homogeneity", 0.05)
     with np.errstate(all="ignore"):
         h = homogeneity(lambda p: network.predictions_at(p))(params)
-    said("kinks on the batch")
+    said("kinks on the batch", 0.15)
     kinks = _kinks_of(network, params)
     value, curvature, autodiff = None, None, (None, "it needs a loss")
     if loss is None:
@@ -82,9 +82,14 @@ def audit(
     else:
         program = trace(network.loss_at, params, name="params")
         value, loss_kinks = _loss_of(network, program)
-        said("the gradient against the kinks")
+        said("the gradient against the kinks", 0.25)
         autodiff = _autodiff(network, params, loss_kinks, program)
-        curvature = smoothness(network.mean_loss, program.closed, list(network.point.leaves), said)
+        curvature = smoothness(
+            network.mean_loss,
+            program.closed,
+            list(network.point.leaves),
+            lambda words, done: said(words, 0.3 + 0.65 * done),
+        )
         if loss_kinks.tied:
             unsaid.append(
                 f"{loss_kinks.tied} numbers are on a kink, where f may have no second derivative: "
@@ -103,7 +108,7 @@ def audit(
         unsaid.append(f"Whether the predictions are homogeneous: {h.reason}.")
     if loss is not None and autodiff[0] is None:
         unsaid.append(f"Whether jax.grad is a Clarke subgradient here: {autodiff[1]}.")
-    said("rescalings")
+    said("rescalings", 0.97)
     count = sum(sum(np.shape(leaf)) for leaf in network.point.leaves)
     rescalings = h.rescalings if count <= _MOST_SLICES else None
     if rescalings is None:

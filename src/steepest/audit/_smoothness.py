@@ -55,9 +55,9 @@ def smoothness(
     loss: Callable[[list[Any]], Any],
     closed: Any,
     leaves: list[Any],
-    step: Callable[[str], None],
+    step: Callable[[str, float], None],
 ) -> Smoothness:
-    """Lanczos at these leaves; `step` is told how far it is.
+    """Lanczos at these leaves; `step` is told how far it is, in words and as a share.
 
     Up to a million variables the loss is run in float64, its custom derivative rules read through;
     beyond, as the user wrote it.
@@ -85,7 +85,7 @@ def smoothness(
     product_of = compiled(lambda leaves, v: jax.jvp(jax.grad(f), (leaves,), (v,))[1])
     with jax.enable_x64(double or is_double_enabled()):
         product = lambda v: together(product_of(leaves, apart(v)))
-        step("the gradient")
+        step("the gradient", 0.0)
         g = together(gradient_of(leaves))
         norm = float(np.linalg.norm(g))
         along = 0.0
@@ -101,7 +101,7 @@ def lanczos(
     d: int,
     room: int,
     kind: Any,
-    step: Callable[[str], None],
+    step: Callable[[str, float], None],
 ) -> tuple[float, float, float, float, int]:
     """(largest, least, their residuals, products): both ends from one Krylov space.
 
@@ -123,7 +123,7 @@ def lanczos(
         values, vectors = np.linalg.eigh(T)
         errors = beside[k] * np.abs(vectors[-1])
         size = float(np.max(np.abs(values)))
-        step(f"curvature, {k + 1} of at most {room} products")
+        step(f"curvature, {k + 1} of at most {room} products", (k + 1) / room)
         exhausted = beside[k] <= 10 * float(np.finfo(kind).eps) * max(size, 1e-300)
         close = errors[[0, -1]] <= np.array(_ACCURACY) * size
         if exhausted or k + 1 == room or close.all():

@@ -60,7 +60,7 @@ def audit(
 
         path, setup = load(target)
         from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         from steepest.audit import audit as examine
         from steepest.errors import ArgumentError
@@ -74,12 +74,12 @@ def audit(
                 "or (model, params, batch, loss)."
             )
         terminal = Console(stderr=True)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(
             *columns, console=terminal, transient=True, disable=not terminal.is_terminal
         ) as progress:
-            task = progress.add_task("", total=None)
-            said = lambda words: progress.update(task, description=words)
+            task = progress.add_task("", total=1.0)
+            said = lambda words, done: progress.update(task, description=words, completed=done)
             with user_code(path):
                 report = examine(*parts, progress=said)
         if html is not None:
