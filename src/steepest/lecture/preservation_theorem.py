@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax
+import numpy as np
+
 from steepest.lecture.claim import Claim, Setting, claim
-from steepest.lecture.instances import digits_loss, random_layers
-from steepest.theorems import small_initialization
+from steepest.lecture.instances import (
+    digits_loss,
+    quadratic_loss,
+    random_layers,
+    relu_network,
+)
+from steepest.losses import mean_loss
+from steepest.theorems import norm_preservation, small_initialization
 from steepest.theorems.certificate import Certificate, all_of
 from steepest.theorems.problem import Problem
+
+
+@claim(
+    "C4",
+    title="Gradient inclusion keeps ½‖Wᵢ(t)‖² − ½‖Wᵢ(0)‖² equal for all layers, through its kinks",
+    statement=r"If the predictions are 1-homogeneous in each layer, $\tfrac12\|W_i(t)\|^2 - "
+    r"\tfrac12\|W_i(0)\|^2$ is the same for all layers along $\dot W \in -\partial f(W)$, for any "
+    r"data and any loss. Shown for a ReLU network on random data, whose flow crosses kinks and "
+    r"slides on them.",
+    heading="Norm preservation by gradient inclusion",
+    source="Du, Hu, Lee 2018, Theorem 2.1 and Corollary 2.1",
+)
+def c4(setting: Setting) -> Certificate:
+    rng = np.random.default_rng(setting.seed)
+    X, Y = rng.standard_normal((12, 3)), rng.standard_normal((12, 1))
+    W = [rng.standard_normal(s) / np.sqrt(s[1]) for s in ((8, 3), (8, 8), (1, 8))]
+    time = setting.pick(quick=2.0, paper=20.0)
+    # In double: the data are kept as they are drawn.
+    with jax.enable_x64(True):
+        f = mean_loss(relu_network, quadratic_loss, X, Y)
+        return norm_preservation(Problem(f, W), time=time)
 
 
 @claim(
@@ -33,4 +63,4 @@ def c6(setting: Setting) -> Certificate:
     return all_of(parts[0].statement, parts)
 
 
-CLAIMS: tuple[Claim, ...] = (c6,)
+CLAIMS: tuple[Claim, ...] = (c4, c6)

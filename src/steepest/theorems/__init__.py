@@ -16,6 +16,7 @@ from steepest.theorems.gradient_descent_quadratic import (
 from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradient_flow_limit
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
+from steepest.theorems.norm_preservation import norm_preservation as norm_preservation
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.positive_homogeneity import positive_homogeneity as positive_homogeneity
 from steepest.theorems.rescaled_layers import rescaled_layers as rescaled_layers
