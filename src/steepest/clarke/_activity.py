@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from steepest.clarke._component import (
     Component,
@@ -32,6 +31,7 @@ from steepest.clarke._cone import open_cone
 from steepest.clarke._identities import Identities
 from steepest.clarke._second_order import never_positive, second_order_witness
 from steepest.convex import Hull
+from steepest.convex._programs import nnls
 from steepest.errors import TooManyPiecesError
 from steepest.pieces import Program, Tape
 

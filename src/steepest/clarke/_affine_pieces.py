@@ -7,13 +7,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
 from steepest.clarke._activity import search
 from steepest.clarke._component import Component, LocalClass, SymbolGradients
 from steepest.clarke._components import Frame, whole_component
 from steepest.clarke._identities import Identities
 from steepest.clarke._visit import Visit
+from steepest.convex._programs import linprog
 from steepest.pieces import Program, Tape
 
 _AGREE = 1e-7

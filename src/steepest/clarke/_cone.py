@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
+
+from steepest.convex._programs import nnls
 
 _OPEN = 1e-9  # relative to the rows' lengths: this much room is no rounding
 _SHUT = 1e-13

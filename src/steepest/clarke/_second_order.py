@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import linprog
 
+from steepest.convex._programs import linprog
 from steepest.pieces import Program, Tape
 
 if TYPE_CHECKING:

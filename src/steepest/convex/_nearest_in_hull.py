@@ -2,7 +2,8 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import nnls
+
+from steepest.convex._programs import nnls
 
 from ._wolfe import affine_minimiser, wolfe
 

@@ -289,10 +289,10 @@ def _sparsified(vectors: list[Vector], slices: _Slices) -> list[Vector]:
     sizes = [slices.support(v) for v in vectors]
     if len(vectors) < 2 or slices.count > _LARGEST:
         return vectors
-    usual = sorted(sizes)[len(sizes) // 2]
-    for i in sorted(range(len(vectors)), key=lambda i: -sizes[i]):
-        if len(vectors) > _FEW and sizes[i] <= usual:
-            break
+    order = sorted(range(len(vectors)), key=lambda i: -sizes[i])
+    if len(vectors) > _FEW:  # most are of one unit, with a few exponents each; the others are not
+        order = [i for i in order if len(vectors[i]) > _LONG][:_FEW]
+    for i in order:
         others = [u for j, u in enumerate(vectors) if j != i]
         changed = dict(vectors[i])
         for multiple, u in zip(_multiples(vectors[i], others, slices), others, strict=True):
@@ -304,7 +304,7 @@ def _sparsified(vectors: list[Vector], slices: _Slices) -> list[Vector]:
     return vectors
 
 
-_FEW, _LARGEST = 40, 20_000
+_FEW, _LONG, _LARGEST = 40, 16, 20_000
 
 
 def _multiples(v: Vector, others: list[Vector], slices: _Slices) -> list[Fraction]:
