@@ -32,6 +32,7 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "C1",
         "C2",
         "C5",
+        "C4",
         "C6",
         "X1",
         "D1",
