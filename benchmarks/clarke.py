@@ -87,7 +87,7 @@ def independent_ties() -> None:
     print("n independent ties:      set     min_norm")
     for n in (10, 100, 1_000, 10_000):
         c = jnp.asarray(np.random.default_rng(n).standard_normal(n), jnp.float32)
-        build, D = seconds(lambda: clarke(lambda x: jnp.abs(x).sum() + c @ x)(jnp.zeros(n)))  # noqa: B023
+        build, D = seconds(lambda: clarke(lambda x: jnp.abs(x).sum() + c @ x)(jnp.zeros(n)))  # noqa: B023 (called at once)
         solve, _ = seconds(D.min_norm)
         print(f"  n = {n:6d}        {build:8.2f} s {solve:8.3f} s (at most 1)")
 
@@ -104,7 +104,7 @@ def network_at_zero() -> None:
 def softplus_at_zeros() -> None:
     print("softplus at n zeros, the first calls of the process:")
     for n in (1_000, 100, 10):
-        once, D = seconds(lambda: clarke(lambda x: jax.nn.softplus(x).sum())(jnp.zeros(n)))  # noqa: B023
+        once, D = seconds(lambda: clarke(lambda x: jax.nn.softplus(x).sum())(jnp.zeros(n)))  # noqa: B023 (called at once)
         assert D.is_singleton
         print(f"  n = {n:6d}        {once:8.2f} s" + (" (at most 1)" if n == 1_000 else ""))
 

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from steepest.pieces import Program
 
@@ -54,6 +53,8 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
             H = rows(leaves)
             eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
             return Curvature(float(eigenvalues[0]), float(eigenvalues[-1]), d)
+        from scipy.sparse.linalg import LinearOperator, eigsh  # here: it is slow to import
+
         spent = 0
 
         def matvec(v: np.ndarray) -> np.ndarray:

@@ -66,7 +66,8 @@ def test_what_is_wrong_is_named(file, name, status, says):
     assert says.replace(" ", "") in re.sub(r"[│\s]", "", result.stderr)
 
 
-def test_wrong_use():
+def test_wrong_use(file):
+    assert run(f"{file}:setup", "--html", file.parent / "nowhere" / "a.html").exit_code == 2
     assert run("nowhere.py:setup").exit_code == 2
     assert run("no-colon").exit_code == 2
 

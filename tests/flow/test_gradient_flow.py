@@ -87,3 +87,11 @@ def test_bad_arguments_are_named():
         st.gradient_flow(lambda x: jnp.log(x), -1.0, 1.0)
     with pytest.raises(st.UnsupportedPrimitiveError, match="test_gradient_flow"):
         st.gradient_flow(lambda x: jnp.floor(x) + x, 0.5, 1.0)
+
+
+@pytest.mark.parametrize("norm", [jnp.linalg.norm, lambda x: jnp.sum(x**2) ** 0.5])
+def test_a_norm_that_reaches_zero_is_not_stepped_over(norm):
+    with pytest.raises(st.SolverError, match=r"t = (4\.999999|5).*test_gradient_flow"):
+        st.gradient_flow(lambda x: norm(x) + 0.0, np.array([3.0, 4.0]), 5.00001)
+    run = st.gradient_flow(norm, np.array([3.0, 4.0]), 4.0)
+    np.testing.assert_allclose(run.final, [0.6, 0.8], atol=1e-7)

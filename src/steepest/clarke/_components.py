@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.linalg import qr
 from scipy.sparse.csgraph import connected_components
 
 from steepest.clarke._component import Component, LocalClass, LocalSymbol
 from steepest.clarke._expressions import Expressions
 from steepest.clarke._sparse import Sparse, coo, csr, diagonal, stacked
+from steepest.convex._programs import pivoted_qr
 
 _INDEPENDENT = 1e-8  # smallest pivot, rows of length one, that counts as independence
 
@@ -112,7 +111,7 @@ def _join_dependent(rows: Sparse, owner: np.ndarray, union: "_Union") -> None:
         part = rows[block]
         columns = np.unique(part.indices)
         dense = part[:, columns].toarray()
-        _, R, pivots = _pivoted_qr(dense.T)
+        _, R, pivots = pivoted_qr(dense.T)
         rank = int(np.sum(np.abs(np.diag(R)) > _INDEPENDENT))
         basis, rest = pivots[:rank], pivots[rank:]
         if not len(rest):
@@ -121,11 +120,6 @@ def _join_dependent(rows: Sparse, owner: np.ndarray, union: "_Union") -> None:
         for column, i in enumerate(rest):
             for j in basis[np.abs(weights[:, column]) > 1e-9]:
                 union.join(int(owner[block[i]]), int(owner[block[j]]))
-
-
-def _pivoted_qr(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    result: Any = qr(A, mode="economic", pivoting=True)
-    return result
 
 
 class _Union:
@@ -184,7 +178,7 @@ def component(e: Expressions, group: list[int], symbols: list[int]) -> tuple[Com
     dense = x_rows[:, columns].toarray()
     basis = None
     if len(columns) > len(dense):
-        q, r, _ = _pivoted_qr(dense.T)
+        q, r, _ = pivoted_qr(dense.T)
         size = np.abs(np.diag(r))
         basis = q[:, : int(np.sum(size > 1e-13 * size.max(initial=1e-300)))].T
     rank = len(columns) if basis is None else len(basis)

@@ -47,7 +47,7 @@ def audit(
         typer.Option(metavar="PAGE", help="Write the audit as one HTML page, too."),
     ] = None,
     json: Annotated[
-        Optional[Path],  # noqa: UP045
+        Optional[Path],  # noqa: UP045 (as above)
         typer.Option(metavar="FILE", help="Write the facts as JSON, too; - prints them alone."),
     ] = None,
     debug: Annotated[
@@ -57,13 +57,16 @@ def audit(
     """Audit the network that `target` sets up; exits with the status that `HELP` documents."""
     with readable_errors(debug or DEBUG.get()):
         from steepest.cli.user_file import load, user_code
+        from steepest.errors import ArgumentError
 
+        for name, page in (("--html", html), ("--json", json)):
+            if page is not None and not page.parent.is_dir():
+                raise ArgumentError(f"{name} {page}: there is no folder {page.parent}.")
         path, setup = load(target)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         from steepest.audit import audit as examine
-        from steepest.errors import ArgumentError
         from steepest.report import write_atomically
 
         with user_code(path):

@@ -66,7 +66,7 @@ def lecture(
         Path, typer.Option(metavar="DIR", help="Where the page, claims.json and figures go.")
     ] = Path("out/lecture"),
     data: Annotated[
-        Optional[Path],  # noqa: UP045
+        Optional[Path],  # noqa: UP045 (as above)
         typer.Option(
             metavar="CIFAR10_DIR",
             exists=True,

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float
-from scipy.linalg import lstsq
-from scipy.sparse.linalg import aslinearoperator, lsmr
+
+from steepest.convex._programs import lsmr, lstsq
 
 from ._arrays import Matrix
 from ._blocks import Part
@@ -236,8 +236,9 @@ def _newton(
         solution: Any = lstsq(system, right, cond=cut, lapack_driver="gelsy", check_finite=False)
         found = solution[0]
     else:
-        system = aslinearoperator(_Face(matrix, curved, tangent))
-        found = lsmr(system, right, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=400)[0]
+        found = lsmr(
+            _Face(matrix, curved, tangent), right, atol=1e-15, btol=1e-15, conlim=0.0, maxiter=400
+        )[0]
     step[columns] = tangent(found)
     return step
 

@@ -35,6 +35,7 @@ class Look(NamedTuple):
         multipliers: weights of all candidates that mix to the velocity.
         misfit: how far they are from doing so.
         scale: of the gradients of the pieces, which may cancel where they mix.
+        roots: see `Gated.roots`.
     """
 
     value: Any
@@ -45,14 +46,16 @@ class Look(NamedTuple):
     multipliers: Any
     misfit: Any
     scale: Any
+    roots: Any
 
 
 class Fields:
     """The functions of (flat state, arguments of a mode), ready to be compiled."""
 
-    def __init__(self, gated: Gated, request: Request):
+    def __init__(self, gated: Gated, request: Request, nearest_root: float):
         self.gated, self.request = gated, request
         self.size = float(np.max(np.abs(request.start), initial=0.0))
+        self.nearest_root = nearest_root
 
     def value(self, y: Any, weights: Any) -> tuple[Any, Any]:
         return self.gated(self.request.leaves(y), weights)
@@ -96,11 +99,14 @@ class Fields:
     def watch(self, y: Any, mode: Arguments) -> Any:
         keys = self.value(y, mode.weights)[1]
         weights = self.multipliers(y, mode)[0] if len(mode.base) else mode.weights
-        return self.watched(keys, weights, mode)
+        return self.watched(keys, weights, self.roots(y, mode), mode)
 
-    def watched(self, keys: Any, weights: Any, mode: Arguments) -> Any:
-        """Margins of what is active, and multipliers of what is held: to stay positive."""
-        margins = self.margins(keys, mode)
+    def roots(self, y: Any, mode: Arguments) -> Any:
+        return self.gated.roots(self.request.leaves(y), mode.weights)
+
+    def watched(self, keys: Any, weights: Any, roots: Any, mode: Arguments) -> Any:
+        """Margins of what is active, roots, and multipliers of what is held: to stay positive."""
+        margins = jnp.concatenate([self.margins(keys, mode), roots - self.nearest_root])
         if not len(mode.base):
             return margins
         held = lambda k: jnp.where(mode.held, jnp.asarray(weights)[k], 1.0) + 1e-12
@@ -146,10 +152,12 @@ class Fields:
         slope = self.slope(y, mode.weights)
         if not len(mode.base):
             rows = jnp.zeros((0, y.size))
-            return Look(value, keys, slope, -slope, rows, mode.weights, 0.0, jnp.linalg.norm(slope))
+            size, roots = jnp.linalg.norm(slope), self.roots(y, mode)
+            return Look(value, keys, slope, -slope, rows, mode.weights, 0.0, size, roots)
         rows = self.rows(y, mode)
         weights, misfit, scale = self.multipliers(y, mode)
-        return Look(value, keys, slope, -tangent(slope, rows), rows, weights, misfit, scale)
+        velocity, roots = -tangent(slope, rows), self.roots(y, mode)
+        return Look(value, keys, slope, velocity, rows, weights, misfit, scale, roots)
 
     def key_rates(self, y: Any, weights: Any, velocity: Any) -> Any:
         """How fast every key grows along a velocity."""

@@ -54,8 +54,8 @@ def gradient_flow(
         ArgumentError: an argument that means nothing, named.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive without a rule, with the line.
-        SolverError: the flow met a kink, left the finite numbers or did not reach t1 in
-            `max_steps`; the message says where, and the error carries the trajectory so far.
+        SolverError: the flow met a kink or the zero of a norm, left the finite numbers or did not
+            reach t1 in `max_steps`; the message says where, the error carries the trajectory.
 
     Example:
         >>> import jax.numpy as jnp

@@ -52,7 +52,9 @@ class Solver:
         self.rtol, self.atol = rtol, atol
         self.max_steps, self.max_events = max_steps, max_events
         self.gated = Gated(request.program)
-        fields = self.fields = Fields(self.gated, request)
+        fields = self.fields = Fields(
+            self.gated, request, atol + rtol * float(np.max(np.abs(request.start), initial=0.0))
+        )
         self.events: list[Event] = []
         self.counts = {"steps": 0, "rejected": 0, "located": 0}
         self.began = time.perf_counter()
@@ -174,7 +176,8 @@ class Solver:
         def least(t: float) -> float:
             (states[t],) = self.inside(s, np.array([t]), mode)
             look = self.compiled.look(states[t], mode.arguments())
-            return float(np.min(self.fields.watched(look.keys, look.multipliers, mode.arguments())))
+            watched = self.fields.watched(look.keys, look.multipliers, look.roots, mode.arguments())
+            return float(np.min(watched))
 
         if least(begin) <= 0:
             return begin, states[begin]
@@ -204,6 +207,7 @@ class Solver:
             y = np.asarray(self.compiled.onto_ties(y, mode.arguments()))
         decider = Decider(self.compiled, y, self.room)
         look = decider.look(mode)
+        self.refuse_root(t, look.roots, s)
         rates = decider.rates(mode, look.velocity)
         hits = [
             (base, other)
@@ -246,6 +250,7 @@ class Solver:
         _, keys, weights = map(np.asarray, self.compiled.own(y))
         mode = own_mode(self.gated, weights)
         decider = Decider(self.compiled, y, lambda size: _TIE * size)
+        self.refuse_root(0.0, decider.look(mode).roots)
         slope = np.asarray(self.compiled.slope(y, mode.weights))
         if not np.all(np.isfinite(slope)):
             raise SolverError("the gradient of f is not finite at x0; start where it is.")
@@ -326,6 +331,15 @@ class Solver:
             kinks = self.named(after, [int(k) for k in changed])
             raise NotLocallyLipschitzError(
                 f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = {t:.9g}: {kinks}."
+            )
+
+    def refuse_root(self, t: float, roots: np.ndarray, s: Any = None) -> None:
+        near = np.flatnonzero(roots <= self.fields.nearest_root * (1 + 1e-6))
+        if len(near):
+            raise SolverError(
+                f"at t = {t:.9g} a root, or a norm, is at zero to the tolerance: "
+                f"{self.gated.root_lines[near[0]]}. A flow is not followed through that.",
+                None if s is None else self.trajectory(s),
             )
 
     def refuse_chatter(self, s: Any, t: float, at_once: int) -> None:

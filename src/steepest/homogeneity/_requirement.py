@@ -12,7 +12,7 @@ from steepest.pieces import user_line
 class _End:
     """Stands for an equation where results are compared."""
 
-    class primitive:  # noqa: N801
+    class primitive:  # noqa: N801 (named as the attribute of a JAX equation)
         name = "return"
 
 

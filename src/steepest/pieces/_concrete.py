@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
-from scipy import special
 
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._host import is_host, is_key, to_host
@@ -72,6 +71,17 @@ def widened(value: Any) -> Any:
 
 def _same(function: Rule) -> Rule:
     return lambda p, *v: function(*v)
+
+
+def _special(name: str) -> Rule:
+    """A function of `scipy.special`, which is slow to import, looked up when it is called."""
+
+    def function(x: Any) -> Any:
+        from scipy import special
+
+        return getattr(special, name)(x)
+
+    return function
 
 
 def _of_floats(function: Rule) -> Rule:
@@ -246,7 +256,7 @@ NUMPY: dict[str, Rule] = {
     "expm1": _of_floats(np.expm1),
     "log": _of_floats(np.log),
     "log1p": _of_floats(np.log1p),
-    "logistic": _of_floats(special.expit),
+    "logistic": _of_floats(_special("expit")),
     "tanh": _of_floats(np.tanh),
     "sinh": _of_floats(np.sinh),
     "cosh": _of_floats(np.cosh),
@@ -256,8 +266,8 @@ NUMPY: dict[str, Rule] = {
     "tan": _of_floats(np.tan),
     "atan": _of_floats(np.arctan),
     "atan2": _of_floats(np.arctan2),
-    "erf": _of_floats(special.erf),
-    "erfc": _of_floats(special.erfc),
+    "erf": _of_floats(_special("erf")),
+    "erfc": _of_floats(_special("erfc")),
     # Truth values.
     "eq": _same(np.equal),
     "ne": _same(np.not_equal),

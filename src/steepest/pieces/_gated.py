@@ -71,6 +71,7 @@ class Gated:
 
     Attributes:
         sites: the choosing equations, in program order.
+        root_lines: the user's line for each root that is taken of a number that depends on x.
         size: how many weights there are.
 
     Raises:
@@ -80,6 +81,7 @@ class Gated:
     def __init__(self, program: Program):
         self.program = program
         self.sites: list[Site] = []
+        self.root_lines: list[str] = []
         self.size = 0
 
         def survey(leaves: list[Any]) -> Any:
@@ -95,6 +97,12 @@ class Gated:
         value = run.run(self.program.closed, list(leaves))
         keys = jnp.concatenate(run.keys) if run.keys else jnp.zeros(0)
         return value, keys
+
+    def roots(self, leaves: Sequence[Any], weights: Any) -> Any:
+        """The square roots of what roots are taken of: where one is 0 no piece is smooth."""
+        run = _Run(self, weights)
+        run.run(self.program.closed, list(leaves))
+        return jnp.concatenate(run.roots) if run.roots else jnp.zeros(0)
 
     def actual(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
         """(value, keys, weights) with every choice as the program itself takes it."""
@@ -114,6 +122,7 @@ class _Run:
         self.gated, self.weights, self.found = gated, weights, found
         self.keys: list[Any] = []
         self.taken: list[Any] = []
+        self.roots: list[Any] = []
         self.next = 0
         self.call: Any = None
 
@@ -181,7 +190,19 @@ class _Run:
             eqn.params["new_dtype"], np.floating
         ):
             self.refuse(eqn)
+        if name == "sqrt" or (name == "pow" and not inputs[1][1]):
+            self.root(eqn, values)
         return [(out, True) for out in evaluate_equation(eqn, values)]
+
+    def root(self, eqn: Any, values: list[Any]) -> None:
+        """Keep what a root, or a power between 0 and 1, is taken of."""
+        roots = jnp.reshape(jnp.sqrt(values[0]), -1)
+        if len(values) > 1:
+            power = jnp.broadcast_to(values[1], jnp.shape(values[0])).reshape(-1)
+            roots = jnp.where((power > 0) & (power < 1), roots, jnp.inf)
+        self.roots.append(roots)
+        if self.found is not None:
+            self.gated.root_lines += [user_line(self.call or eqn)] * roots.size
 
     def refuse(self, eqn: Any) -> None:
         raise UnsupportedPrimitiveError(
