@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from steepest.errors import ArgumentError
 from steepest.inputs import is_traced
+
+_MOST_TOLD = 20  # events, in words
 
 
 class Divergence(NamedTuple):
@@ -40,6 +43,7 @@ class Trajectory:
         events: what happened on the way (empty for `descend`).
         stats: counts of work: "gradients", "steps", …, and "compile_seconds" (NaN under jit).
         divergence: where the run left the finite numbers, if it did.
+        dense: what evaluates the run at any time; see `__call__`.
     """
 
     ts: Any
@@ -50,6 +54,19 @@ class Trajectory:
     events: tuple[Any, ...]
     stats: dict[str, Any]
     divergence: Divergence
+    dense: Any = field(default=None, metadata={"static": True})
+
+    def __call__(self, t: Any) -> PyTree:
+        """The state at time t or, at an array of times, the states on leading axes.
+
+        For flows computed with `dense=True`.
+
+        Raises:
+            ArgumentError: the run was made without `dense=True`, or t is not in it.
+        """
+        if self.dense is None:
+            raise ArgumentError("only a flow computed with dense=True can be called at a time.")
+        return self.dense(t)
 
     @property
     def diverged(self) -> Any:
@@ -65,5 +82,18 @@ class Trajectory:
         parts.append(f"f from {self.values[0]:.6g} to {self.values[-1]:.6g}")
         if self.diverged:
             parts.append(f"not finite from step {int(self.divergence.step)}")
-        parts.append(", ".join(f"{name} {value}" for name, value in self.stats.items()))
-        return "; ".join(parts)
+        parts.append(", ".join(f"{name} {_short(value)}" for name, value in self.stats.items()))
+        return "\n".join(["; ".join(parts), *_history(self.events)])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _history(events: tuple[Any, ...]) -> list[str]:
+    """The first and the last few events, a line each."""
+    lines = [f"  {event}" for event in events]
+    if len(lines) <= _MOST_TOLD:
+        return lines
+    half = _MOST_TOLD // 2
+    return [*lines[:half], f"  … {len(lines) - 2 * half} more …", *lines[-half:]]

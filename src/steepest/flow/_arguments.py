@@ -15,8 +15,6 @@ from steepest.errors import ArgumentError, SolverError
 from steepest.inputs import is_traced, positive
 from steepest.pieces import Program, trace
 
-_MOST_SAVED = 1000
-
 
 @dataclass(frozen=True)
 class Request:
@@ -25,14 +23,14 @@ class Request:
     Attributes:
         program: f traced at x0.
         t1: where to end.
-        ts: the times that are saved.
+        ts: the times that are saved; None for those at which steps end.
         monitors: name → function of the state.
         states: whether the states are saved.
     """
 
     program: Program
     t1: float
-    ts: np.ndarray
+    ts: np.ndarray | None
     monitors: dict[str, Callable[[PyTree], PyTree]]
     states: bool
 
@@ -41,15 +39,16 @@ class Request:
         """x0, flat."""
         return np.concatenate([leaf.reshape(-1) for leaf in self.program.start])
 
+    @property
+    def ends(self) -> np.ndarray:
+        """Where each leaf but the last ends in a flat state."""
+        return np.cumsum([leaf.size for leaf in self.program.start])[:-1]
+
     def leaves(self, y: Any) -> list[Any]:
         """The leaves of a flat state."""
         shapes = [leaf.shape for leaf in self.program.start]
-        sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
-        ends = np.cumsum([0, *sizes])
-        return [
-            jnp.reshape(y[a:b], shape)
-            for a, b, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
-        ]
+        parts = jnp.split(y, self.ends)
+        return [jnp.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def whole(self, y: Any) -> PyTree:
         """A flat state as the user's pytree."""
@@ -105,9 +104,9 @@ def as_request(
     )
 
 
-def _times(saveat: Any, t1: float) -> np.ndarray:
+def _times(saveat: Any, t1: float) -> np.ndarray | None:
     if saveat is None:
-        return np.linspace(0.0, t1, _MOST_SAVED)
+        return None
     try:
         times = np.asarray(saveat, dtype=np.float64)
     except (TypeError, ValueError) as error:

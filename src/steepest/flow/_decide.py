@@ -7,12 +7,14 @@ mode at hand, crossing before holding; at the start it is that of the least-norm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.optimize import lsq_linear, minimize
 
 from steepest.flow._field import Look
+from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 
 _MOST_MIXED = 6
@@ -25,25 +27,36 @@ class Decider:
     """At one state.
 
     Args:
-        compiled: the functions of `Fields`, compiled, by name.
+        machine: the compiled functions.
         y: the state, flat.
-        tied: candidates that tie with what is active at their place, or are held there.
+        room: how near keys of a size have to be to tie.
     """
 
-    def __init__(self, compiled: Any, y: np.ndarray, room: Any):
-        self.compiled, self.y, self.room = compiled, y, room
+    def __init__(self, machine: Machine, y: np.ndarray, room: Callable[[Any], Any]):
+        self.machine, self.y, self.room = machine, y, room
+        self.nothing = np.zeros(machine.gated.size)
 
     def look(self, mode: Mode) -> Look:
-        return Look(*map(np.asarray, self.compiled.look(self.y, mode.arguments())))
+        return self.machine.look(self.y, mode)
 
     def rates(self, mode: Mode, velocity: np.ndarray) -> np.ndarray:
-        return np.asarray(self.compiled.key_rates(self.y, mode.weights, velocity))
+        """How fast every key grows."""
+        turn = self.machine.turn(self.y, mode.weights, self.nothing, self.nothing, velocity)
+        return np.asarray(turn[3])
 
-    def jump(self, mode: Mode, winner: int, other: int) -> np.ndarray:
-        """The change of the gradient as `other` takes the place of `winner`."""
-        step = np.zeros_like(mode.weights)
-        step[winner], step[other] = -1.0, 1.0
-        return np.asarray(self.compiled.jump(self.y, mode.weights, step))
+    def change(self, mode: Mode, base: int, other: int) -> tuple[np.ndarray, np.ndarray]:
+        """(the change of the gradient as `other` takes the place of `base`, the gradient of
+        key_base − key_other)."""
+        step, along = self.nothing.copy(), self.nothing.copy()
+        step[base] -= 1.0
+        along[base] += 1.0
+        if self.machine.gated.is_choice[other]:
+            step[other] += 1.0
+        along[other] -= 1.0
+        _, jump, row, _ = self.machine.turn(
+            self.y, mode.weights, step, along, np.zeros_like(self.y)
+        )
+        return np.asarray(jump), np.asarray(row)
 
     def ties(self, mode: Mode, keys: np.ndarray) -> list[tuple[int, int]]:
         """(an active candidate, one that ties with it and is not active)."""
@@ -59,41 +72,68 @@ class Decider:
                 found.append((at(base[place]), at(k)))
         return found
 
-    def is_neutral(self, mode: Mode, scale: float, winner: int, other: int) -> bool:
+    def is_neutral(self, mode: Mode, scale: float, base: int, other: int) -> bool:
         """Whether the gradient is the same on both sides."""
-        turn = np.linalg.norm(self.jump(mode, winner, other))
+        turn = np.linalg.norm(self.change(mode, base, other)[0])
         return bool(turn <= _NEUTRAL * max(scale, 1e-300))
 
     def violations(self, mode: Mode) -> tuple[list[int], list[tuple[int, int]]]:
         """What makes the mode inconsistent: candidates that are held by a negative weight, the most
-        negative first, and (active, other) where another candidate that ties gets ahead."""
+        negative first, the gates of norms that are held by too much, and (active, other) where
+        another candidate that ties gets ahead."""
         look = self.look(mode)
         scale = float(look.scale) + 1e-300
-        held = sorted({k for pair in mode.pairs for k in pair}, key=lambda k: look.multipliers[k])
-        if look.misfit > 1e-7 * scale:
-            # What is held does not determine weights that balance it.
-            return held[:1], []
-        negative = [k for k in held if look.multipliers[k] < -_WEIGHT]
+        negative: list[int] = []
+        if mode.pairs:
+            weights = look.multipliers
+            held = sorted(mode.choices, key=lambda k: weights[k])
+            if look.misfit > 1e-7 * scale:
+                # What is held does not determine weights that balance it.
+                return [*held[:1], *(gate for gate, _ in mode.norms)], []
+            negative = [k for k in held if weights[k] < -_WEIGHT]
+            negative += [g for g, entries in mode.norms if _length(weights[entries]) > 1 + _WEIGHT]
+            if negative and self.other_weights(mode, look) is not None:
+                negative = []
         rates = self.rates(mode, look.velocity)
         ahead = []
         for base, other in self.ties(mode, look.keys):
-            room = 1e-9 * self.row_size(mode, base, other) * scale
-            if rates[base] - rates[other] < -room and not self.is_neutral(mode, scale, base, other):
+            if rates[base] >= rates[other]:
+                continue
+            jump, row = self.change(mode, base, other)
+            neutral = np.linalg.norm(jump) <= _NEUTRAL * scale
+            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale and not neutral:
                 ahead.append((base, other))
         return negative, ahead
 
-    def is_consistent(self, mode: Mode) -> bool:
-        negative, ahead = self.violations(mode)
-        return not negative and not ahead
+    def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:
+        """Multipliers within their bounds, where dependent ties leave a choice among many."""
+        pairs = mode.pairs
+        bases = [base for base, _ in pairs]
+        count = len(pairs)
+        if mode.norms or len(set(bases)) < count:
+            return None
+        moved = look.rows[:count] * look.turns[:count, None]
+        values, vectors = np.linalg.eigh(look.rows[:count] @ look.rows[:count].T)
+        if values[0] > 1e-10:  # independent: there is no choice
+            return None
+        basis = look.rows[:count].T @ (vectors / np.sqrt(np.maximum(values, 1e-10)))
+        reduced = (moved @ basis[:, values > 1e-10]).T
+        base, other = (look.multipliers[[p[i] for p in pairs]] for i in (0, 1))
+        step = lsq_linear(
+            reduced, np.zeros(len(reduced)), bounds=(-other, base + 1e-15), method="bvls"
+        ).x
+        if np.linalg.norm(reduced @ step) > 1e-9 * float(look.scale):
+            return None
+        weights = np.array(look.multipliers)
+        for (a, b), d in zip(pairs, step, strict=True):
+            weights[a] -= d
+            weights[b] += d
+        return weights
 
-    def row_size(self, mode: Mode, base: int, other: int) -> float:
-        return float(np.linalg.norm(self.row(mode, base, other)))
-
-    def row(self, mode: Mode, base: int, other: int) -> np.ndarray:
-        """∇(key_base − key_other)."""
-        along = np.zeros_like(mode.weights)
-        along[base], along[other] = 1.0, -1.0
-        return np.asarray(self.compiled.pull(self.y, mode.weights, along))
+    def as_found(self, mode: Mode | None) -> Mode | None:
+        """The mode, centred, if it is consistent."""
+        found = None if mode is None else self.centred(mode)
+        return found if found is not None and self.violations(found) == ([], []) else None
 
     def next_mode(self, mode: Mode) -> Mode | None:
         """A consistent mode, found from this one by mending what is not: a candidate that gets
@@ -120,7 +160,8 @@ class Decider:
                         crossing = crossing.crossed(base, other)
                 stack.append(crossing)
             for candidate in negative[:_MOST_MIXED][::-1]:
-                stack.append(tried.released(candidate))
+                if mode.gated.is_choice[candidate]:
+                    stack.append(tried.released(candidate))
         return None
 
     def centred(self, mode: Mode) -> Mode | None:
@@ -128,49 +169,78 @@ class Decider:
         if not mode.pairs:
             return mode
         look = self.look(mode)
-        held = sorted({k for pair in mode.pairs for k in pair})
-        if np.min(look.multipliers[held]) < -_WEIGHT:
-            return None
-        return mode.with_weights(np.where(mode.active, np.clip(look.multipliers, 0, 1), 0.0))
+        weights = np.array(look.multipliers)
+        if np.min(weights[mode.choices], initial=0.0) < -_WEIGHT:
+            weights = self.other_weights(mode, look)
+            if weights is None:
+                return None
+        held = np.where(mode.gated.is_choice, np.clip(weights, 0, 1), weights)
+        return mode.with_weights(np.where(mode.active, held, 0.0))
 
     def least_norm(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
-        """The mode of the least-norm element over everything that ties here."""
+        """The mode of the least-norm element over everything that ties here.
+
+        A norm whose weights have length 1 in it is one that the flow leads away from.
+        """
         every = mode
         for _, other in {*hits, *self.ties(mode, self.look(mode).keys)}:
             every = every.sliding(other)
         pairs = every.pairs
+        if not pairs:
+            return None
         weights = every.weights.copy()
         for _ in range(20):  # the gradient is linear in each weight, multilinear in all
             current = every.with_weights(weights)
-            slope = np.asarray(self.compiled.slope(self.y, weights))
-            moved = np.array([self.jump(current, base, other) for base, other in pairs])
-            step = _least_squares(slope, moved, weights, pairs)
+            slope = self.look(current).slope
+            moved = np.array([self.change(current, base, other)[0] for base, other in pairs])
+            step = _least_squares(slope, moved, weights, pairs, every.norms)
             after = weights.copy()
             for (base, other), d in zip(pairs, step, strict=True):
                 after[base] -= d
-                after[other] += d
+                if mode.gated.is_choice[other]:
+                    after[other] += d
             change = np.max(np.abs(after - weights), initial=0.0)
             weights = after
             if change < 1e-13:
                 break
-        weights = np.where(weights < 1e-8, 0.0, weights)
-        active = every.active & (weights > 0)
-        found = self.centred(Mode(mode.gated, weights, active))
-        return found if found is not None and self.is_consistent(found) else None
+        choice = mode.gated.is_choice
+        weights = np.where(choice & (weights < 1e-8), 0.0, weights)
+        return Mode(mode.gated, weights, every.active & ((weights > 0) | ~choice))
+
+
+def _length(v: np.ndarray) -> float:
+    return float(np.linalg.norm(v))
 
 
 def _least_squares(
-    slope: np.ndarray, moved: np.ndarray, weights: np.ndarray, pairs: list[tuple[int, int]]
+    slope: np.ndarray,
+    moved: np.ndarray,
+    weights: np.ndarray,
+    pairs: list[tuple[int, int]],
+    norms: list[tuple[int, list[int]]],
 ) -> np.ndarray:
     """d minimizing ‖slope + Σ d_i moved_i‖ with weights that stay weights."""
-    others = np.array([weights[other] for _, other in pairs])
-    bases = [base for base, _ in pairs]
-    if len(set(bases)) == len(bases):  # two candidates each: bounds alone
+    gates = {gate for gate, _ in norms}
+    others = np.array([np.inf if other in gates else weights[other] for _, other in pairs])
+    bases = [base for base, other in pairs if other not in gates]
+    if not norms and len(set(bases)) == len(bases):  # two candidates each: bounds alone
         bounds = (-others, np.array([weights[base] for base in bases]))
         upper = np.maximum(bounds[1], bounds[0] + 1e-15)
         return lsq_linear(moved.T, -slope, bounds=(bounds[0], upper), method="bvls").x
-    sums = np.array([[float(b == base) for b in bases] for base in dict.fromkeys(bases)])
+    owners = [-1 if other in gates else base for base, other in pairs]
+    sums = np.array([[float(b == base) for b in owners] for base in dict.fromkeys(bases)])
     most = np.array([weights[base] for base in dict.fromkeys(bases)])
+    constraints: list[Any] = []
+    if len(most):
+        constraints.append(
+            {"type": "ineq", "fun": lambda d: most - sums @ d, "jac": lambda d: -sums}
+        )
+    for gate, _ in norms:
+        at = np.array([i for i, (_, other) in enumerate(pairs) if other == gate])
+        v = weights[[pairs[i][0] for i in at]]
+        constraints.append(
+            {"type": "ineq", "fun": lambda d, at=at, v=v: 1 - float(np.sum((v - d[at]) ** 2))}
+        )
     value = lambda d: 0.5 * float(np.sum((slope + d @ moved) ** 2))
     gradient = lambda d: moved @ (slope + d @ moved)
     found = minimize(
@@ -178,8 +248,8 @@ def _least_squares(
         np.zeros(len(pairs)),
         jac=gradient,
         method="SLSQP",
-        bounds=[(-o, None) for o in others],
-        constraints={"type": "ineq", "fun": lambda d: most - sums @ d, "jac": lambda d: -sums},
+        bounds=[(None if np.isinf(o) else -o, None) for o in others],
+        constraints=constraints,
         options={"ftol": 1e-16, "maxiter": 500},
     )
     return found.x

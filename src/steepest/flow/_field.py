@@ -1,9 +1,10 @@
-"""The velocity of a mode, what it watches, and what decides the next mode.
+"""The velocity of a mode, what it watches, and the multipliers that decide when it is left.
 
 While candidates are held tied the velocity is −P g: g the gradient of any one piece that they mix,
 P the projection on the directions in which their keys stay equal. All pieces give the same (Bolte,
-Daniilidis, Lewis, Shiota 2007), so that no multiplier is needed to move; multipliers, the weights
-with which the pieces' gradients mix to that velocity, only say when a tie is left.
+Daniilidis, Lewis, Shiota 2007), so that no multiplier is needed to move. Multipliers, the weights
+with which the pieces' gradients mix to that velocity, say when a tie is left. The gradient turns
+with a weight along the gradient of its key, p_i ∇z_i, so that what is projected out gives them too.
 """
 
 from __future__ import annotations
@@ -14,74 +15,161 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy.linalg import cho_solve
 
 from steepest.flow._arguments import Request
 from steepest.flow._mode import Arguments
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
-_RANK = 1e-10  # eigenvalues of the Gram matrix of unit rows below this are dependence
-_NEWTON = 3
+_RIDGE = 1e-13  # on the Gram matrix of unit rows; passes of refinement take its effect back
+_CHUNK = 4  # rows that are computed together
+_NEWTON = 4
+
+
+class Held(NamedTuple):
+    """What is projected out at a point.
+
+    Attributes:
+        rows: unit gradients of the held keys' differences, (pairs, d); 0 for padding.
+        lengths: of the gradients.
+        slope: the gradient of the mixed piece.
+        tangent: its part along the tie.
+        forces: the rest of it as Σ forces_i rows_i.
+    """
+
+    rows: Any
+    lengths: Any
+    slope: Any
+    tangent: Any
+    forces: Any
+
+
+class Multipliers(NamedTuple):
+    """See `Fields.multipliers`.
+
+    Attributes:
+        weights, misfit: of all candidates, and how far the gradient is from the tie under them.
+        turns, held: p_i times the length of ∇z_i, and what is held, under them.
+        slope, velocity: under the mode's own weights.
+    """
+
+    weights: Any
+    misfit: Any
+    turns: Any
+    held: Held
+    slope: Any
+    velocity: Any
+
+
+class _Blank(NamedTuple):
+    """What stands for the multipliers before there are any."""
+
+    slope: Any = 0.0
+    velocity: Any = 0.0
 
 
 class Look(NamedTuple):
     """A mode at a point.
 
     Attributes:
-        value, keys: of the program.
-        slope: the gradient of the mixed piece.
-        velocity: −P slope.
-        rows: gradients of the held keys' differences, (pairs, d).
+        y, value, keys: the point, and the program there.
+        onto: the nearest state, to first order, at which the held keys are equal.
+        slope, velocity: the gradient of the mixed piece, and −P slope.
+        turns: p_i times the length of ∇z_i, for each held pair.
+        rows, lengths: see `Held`, for the mode's multipliers.
         multipliers: weights of all candidates that mix to the velocity.
         misfit: how far they are from doing so.
         scale: of the gradients of the pieces, which may cancel where they mix.
-        roots: see `Gated.roots`.
+        watched, watched_rates: what is to stay positive, and how fast it grows.
     """
 
+    y: Any
     value: Any
     keys: Any
+    onto: Any
     slope: Any
     velocity: Any
+    turns: Any
     rows: Any
+    lengths: Any
     multipliers: Any
     misfit: Any
     scale: Any
-    roots: Any
+    watched: Any
+    watched_rates: Any
 
 
 class Fields:
-    """The functions of (flat state, arguments of a mode), ready to be compiled."""
+    """The functions of (flat state, arguments of a mode), ready to be compiled.
+
+    Args:
+        gated: the program.
+        request: what is asked.
+        nearest_root: a root, or norm, this small counts as zero.
+    """
 
     def __init__(self, gated: Gated, request: Request, nearest_root: float):
         self.gated, self.request = gated, request
         self.size = float(np.max(np.abs(request.start), initial=0.0))
         self.nearest_root = nearest_root
+        self.directions = np.random.default_rng(0).standard_normal((2, len(request.start)))
+        self.is_gate = np.zeros(gated.size, bool)
+        for norm in gated.norms:
+            self.is_gate[norm.gates] = True
 
-    def value(self, y: Any, weights: Any) -> tuple[Any, Any]:
+    def program(self, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """(value, keys, roots)."""
         return self.gated(self.request.leaves(y), weights)
 
     def slope(self, y: Any, weights: Any) -> Any:
-        return jax.grad(lambda y: self.value(y, weights)[0])(y)
+        return jax.grad(lambda y: self.program(y, weights)[0])(y)
+
+    # ---- what is held
 
     def rows(self, y: Any, mode: Arguments) -> Any:
-        """∇(key_base − key_other) of each held pair; 0 for padding."""
-        _, pull = jax.vjp(lambda y: self.value(y, mode.weights)[1], y)
-        n = self.gated.size
+        """∇(key_base − key_other) of each held pair, a few at a time; 0 for padding."""
+        _, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
+        n, pairs = self.gated.size, len(mode.base)
 
-        def one(base: Any, other: Any, held: Any) -> Any:
-            along = jnp.zeros(n).at[base].add(1.0).at[other].add(-1.0)
-            return jnp.where(held, pull(along)[0], 0.0)
+        def one(base: Any, other: Any) -> Any:
+            return pull(jnp.zeros(n).at[base].add(1.0).at[other].add(-1.0))[0]
 
-        return jax.vmap(one)(mode.base, mode.other, jnp.asarray(mode.held))
+        def some(i: Any, rows: Any) -> Any:
+            start = i * _CHUNK
+            part = lambda a: lax.dynamic_slice_in_dim(jnp.asarray(a), start, _CHUNK)
+            new = jax.vmap(one)(part(mode.base), part(mode.other))
+            new = jnp.where(part(mode.held)[:, None], new, 0.0)
+            return lax.dynamic_update_slice_in_dim(rows, new, start, 0)
+
+        chunks = (jnp.sum(mode.held) + _CHUNK - 1) // _CHUNK
+        return lax.fori_loop(0, chunks, some, jnp.zeros((pairs, y.size)))
+
+    def held(self, y: Any, mode: Arguments) -> Held:
+        slope = self.slope(y, mode.weights)
+        rows = self.rows(y, mode)
+        lengths = jnp.linalg.norm(rows, axis=1)
+        rows = rows / jnp.where(lengths > 0, lengths, 1.0)[:, None]
+        tangent, forces = projected(slope, rows)
+        return Held(rows, lengths, slope, tangent, forces)
 
     def velocity(self, y: Any, mode: Arguments) -> Any:
         slope = self.slope(y, mode.weights)
         if not len(mode.base):
             return -slope
-        return -tangent(slope, self.rows(y, mode))
 
-    def margins(self, keys: Any, mode: Arguments) -> Any:
-        """For each place, how far what is active is ahead of the rest."""
+        def tangent() -> Any:
+            rows = self.rows(y, mode)
+            lengths = jnp.linalg.norm(rows, axis=1)
+            return projected(slope, rows / jnp.where(lengths > 0, lengths, 1.0)[:, None])[0]
+
+        return -lax.cond(mode.held[0], tangent, lambda: slope)
+
+    # ---- what is watched
+
+    def margins(self, keys: Any, roots: Any, mode: Arguments) -> Any:
+        """Of each place, how far what is active is ahead of the rest; of each root and norm, how
+        far it is from zero."""
         out = []
         for site in self.gated.sites:
             part = lambda a, site=site: jnp.reshape(
@@ -94,97 +182,133 @@ class Fields:
             # margin to speak of: a tie that was just left must not be met again.
             size = jnp.maximum(jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)), self.size)
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
+        for norm in self.gated.norms:
+            entries = jnp.reshape(keys[norm.start : norm.gates.start], (norm.candidates, -1))
+            is_open = jnp.asarray(mode.active)[norm.gates]
+            length = jnp.sqrt(jnp.where(is_open, jnp.sum(entries**2, axis=0), 1.0))
+            out.append(jnp.where(is_open, length - self.nearest_root, 1.0))
+        out.append(roots - self.nearest_root)
         return jnp.concatenate(out) if out else jnp.ones(1)
 
     def watch(self, y: Any, mode: Arguments) -> Any:
-        keys = self.value(y, mode.weights)[1]
-        weights = self.multipliers(y, mode)[0] if len(mode.base) else mode.weights
-        return self.watched(keys, weights, self.roots(y, mode), mode)
+        _, keys, roots = self.program(y, mode.weights)
+        return jnp.min(self.margins(keys, roots, mode), initial=jnp.inf)
 
-    def roots(self, y: Any, mode: Arguments) -> Any:
-        return self.gated.roots(self.request.leaves(y), mode.weights)
+    # ---- multipliers
 
-    def watched(self, keys: Any, weights: Any, roots: Any, mode: Arguments) -> Any:
-        """Margins of what is active, roots, and multipliers of what is held: to stay positive."""
-        margins = jnp.concatenate([self.margins(keys, mode), roots - self.nearest_root])
-        if not len(mode.base):
-            return margins
-        held = lambda k: jnp.where(mode.held, jnp.asarray(weights)[k], 1.0) + 1e-12
-        return jnp.concatenate([margins, held(mode.base), held(mode.other)])
-
-    def multipliers(self, y: Any, mode: Arguments) -> tuple[Any, Any, Any]:
-        """Weights under which the mixed gradient is tangent to the tie, the misfit, and the scale.
+    def multipliers(self, y: Any, mode: Arguments) -> Multipliers:
+        """Weights under which the mixed gradient is along the tie.
 
         The gradient is linear in the weights of one choice and multilinear in all: Newton's method
-        from the mode's own weights, with least squares where keys' gradients depend on each other.
+        from the mode's own weights.
         """
-        n = self.gated.size
-        held = jnp.asarray(mode.held)
+        is_gate = jnp.asarray(self.is_gate)[mode.other]
 
-        def along(base: Any, other: Any, is_held: Any) -> Any:
-            step = jnp.zeros(n).at[base].add(-1.0).at[other].add(1.0)
-            return jnp.where(is_held, step, 0.0)
+        def goes_on(carry: Any) -> Any:
+            i, _, m = carry
+            size = jnp.linalg.norm(m.held.slope) + jnp.max(jnp.abs(m.turns), initial=0.0)
+            return (i == 0) | ((i <= _NEWTON) & (m.misfit > 1e-12 * size))
 
-        directions = jax.vmap(along)(mode.base, mode.other, held)
-        slope_of = lambda w: self.slope(y, w)
+        def newton(carry: Any) -> Any:
+            i, weights, last = carry
+            held = self.held(y, mode._replace(weights=weights))
+            misfit = jnp.max(jnp.abs(held.rows.T @ held.forces), initial=0.0)
+            turns = self.turns(y, weights, mode, held)
+            known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
+            step = jnp.where(known, held.forces / jnp.where(known, turns, 1.0), 0.0)
+            into = jnp.where(is_gate, 0.0, step)
+            after = weights.at[mode.base].add(-step).at[mode.other].add(into)
+            slope = jnp.where(i == 0, held.slope, last.slope)
+            velocity = jnp.where(i == 0, -held.tangent, last.velocity)
+            return i + 1, after, Multipliers(weights, misfit, turns, held, slope, velocity)
 
-        def moved_by(weights: Any) -> Any:
-            return jax.vmap(lambda d: jax.jvp(slope_of, (weights,), (d,))[1])(directions)
+        weights = jnp.asarray(mode.weights)
+        shapes = jax.eval_shape(newton, (0, weights, _Blank()))[2]
+        blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+        return lax.while_loop(goes_on, newton, (0, weights, blank))[2]
 
-        def newton(_: Any, weights: Any) -> Any:
-            unit = unit_rows(self.rows(y, mode._replace(weights=weights)))
-            slope = slope_of(weights)
-            matrix = unit @ moved_by(weights).T
-            right = -unit @ slope
-            scale = jnp.maximum(jnp.max(jnp.abs(matrix), initial=0.0), 1e-300)
-            change = jnp.linalg.pinv(matrix / scale, rtol=_RANK) @ (right / scale)
-            return weights + jnp.where(held, change, 0.0) @ directions
+    def turns(self, y: Any, weights: Any, mode: Arguments, held: Held) -> Any:
+        """For each held pair, p_i times the length of ∇z_i.
 
-        weights = lax.fori_loop(0, _NEWTON, newton, jnp.asarray(mode.weights))
-        unit = unit_rows(self.rows(y, mode._replace(weights=weights)))
-        slope = slope_of(weights)
-        misfit = jnp.max(jnp.abs(unit @ slope), initial=0.0)
-        turns = jnp.max(jnp.linalg.norm(moved_by(weights), axis=1), initial=0.0)
-        return weights, misfit, jnp.linalg.norm(slope) + turns
+        The derivative of the gradient in a weight is −p_i ∇z_i; its component and that of ∇z_i in
+        one direction, the better of two at random, give p_i.
+        """
+        by_weight = jax.grad(lambda y, w: self.program(y, w)[0], argnums=1)
+        keys = lambda y: self.program(y, weights)[1]
+        is_gate = jnp.asarray(self.is_gate)[mode.other]
+
+        def along(u: Any) -> tuple[Any, Any]:
+            turned = jax.jvp(lambda y: by_weight(y, weights), (y,), (u,))[1]
+            moved = jax.jvp(keys, (y,), (u,))[1]
+            at_other = jnp.where(is_gate, 0.0, turned[mode.other])
+            return turned[mode.base] - at_other, moved[mode.base] - moved[mode.other]
+
+        turned, moved = jax.vmap(along)(self.directions)
+        better = jnp.argmax(jnp.abs(moved), axis=0)
+        pick = lambda a: jnp.take_along_axis(a, better[None], axis=0)[0]
+        turned, moved = pick(turned), pick(moved)
+        ratio = turned / jnp.where(moved != 0, moved, 1.0)
+        return jnp.where(mode.held & (moved != 0), ratio * held.lengths, 0.0)
+
+    # ---- all at once
 
     def look(self, y: Any, mode: Arguments) -> Look:
-        value, keys = self.value(y, mode.weights)
-        slope = self.slope(y, mode.weights)
-        if not len(mode.base):
-            rows = jnp.zeros((0, y.size))
-            size, roots = jnp.linalg.norm(slope), self.roots(y, mode)
-            return Look(value, keys, slope, -slope, rows, mode.weights, 0.0, size, roots)
-        rows = self.rows(y, mode)
-        weights, misfit, scale = self.multipliers(y, mode)
-        velocity, roots = -tangent(slope, rows), self.roots(y, mode)
-        return Look(value, keys, slope, velocity, rows, weights, misfit, scale, roots)
+        value, keys, _ = self.program(y, mode.weights)
+        watched = lambda y: self.margins(*self.program(y, mode.weights)[1:], mode)
+        if len(mode.base):
+            m = self.multipliers(y, mode)
+            gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
+            gaps = gaps / jnp.where(m.held.lengths > 0, m.held.lengths, 1.0)
+            onto = y - m.held.rows.T @ solved(m.held.rows, gaps)
+        else:
+            slope, none = self.slope(y, mode.weights), jnp.zeros(0)
+            held = Held(jnp.zeros((0, y.size)), none, slope, slope, none)
+            zero = jnp.asarray(0.0)
+            m = Multipliers(jnp.asarray(mode.weights), zero, none, held, slope, -slope)
+            onto = y
+        margins, rates = jax.jvp(watched, (y,), (m.velocity,))
+        return Look(
+            y,
+            value,
+            keys,
+            onto,
+            m.slope,
+            m.velocity,
+            m.turns,
+            m.held.rows,
+            m.held.lengths,
+            m.weights,
+            m.misfit,
+            jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0),
+            margins,
+            rates,
+        )
 
-    def key_rates(self, y: Any, weights: Any, velocity: Any) -> Any:
-        """How fast every key grows along a velocity."""
-        return jax.jvp(lambda y: self.value(y, weights)[1], (y,), (velocity,))[1]
-
-    def jump(self, y: Any, weights: Any, step: Any) -> Any:
-        """How the mixed gradient changes with the weights along `step`."""
-        return jax.jvp(lambda w: self.slope(y, w), (weights,), (step,))[1]
-
-    def onto_ties(self, y: Any, mode: Arguments) -> Any:
-        """The nearest state, to first order, at which held keys are equal."""
-        rows = self.rows(y, mode)
-        keys = self.value(y, mode.weights)[1]
-        gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
-        return y - jnp.linalg.pinv(rows, rtol=_RANK) @ gaps
+    def turn(self, y: Any, weights: Any, step: Any, along: Any, velocity: Any) -> Any:
+        """(the mixed gradient, how it changes with the weights along `step`, the gradient of the
+        keys' combination `along`, how fast every key grows along a velocity)."""
+        keys = lambda y: self.program(y, weights)[1]
+        slope, turned = jax.jvp(lambda w: self.slope(y, w), (weights,), (step,))
+        (pulled,) = jax.vjp(keys, y)[1](along)
+        return slope, turned, pulled, jax.jvp(keys, (y,), (velocity,))[1]
 
 
-def unit_rows(rows: Any) -> Any:
-    length = jnp.linalg.norm(rows, axis=1, keepdims=True)
-    return jnp.where(length > 0, rows / jnp.where(length > 0, length, 1.0), 0.0)
+def factor(rows: Any) -> Any:
+    """Cholesky's, of the rows' Gram matrix with a ridge."""
+    return jnp.linalg.cholesky(rows @ rows.T + _RIDGE * len(rows) * jnp.eye(len(rows)))
 
 
-def tangent(slope: Any, rows: Any) -> Any:
-    """slope without its part in the span of the rows."""
-    unit = unit_rows(rows)
-    values, vectors = jnp.linalg.eigh(unit @ unit.T)
-    inverse = jnp.where(values > _RANK, 1 / jnp.where(values > _RANK, values, 1.0), 0.0)
-    for _ in range(2):  # the second time takes what rounding left
-        slope = slope - unit.T @ (vectors @ (inverse * (vectors.T @ (unit @ slope))))
-    return slope
+def solved(rows: Any, right: Any) -> Any:
+    """x with rows rowsᵀ x = right, where there is one."""
+    lower = factor(rows)
+    x = cho_solve((lower, True), right)
+    return x + cho_solve((lower, True), right - rows @ (rows.T @ x))
+
+
+def projected(slope: Any, rows: Any) -> tuple[Any, Any]:
+    """(slope without its part in the span of the rows, that part as weights of the rows)."""
+    lower, forces = factor(rows), jnp.zeros(len(rows))
+    for _ in range(3):  # what the ridge and rounding left
+        step = cho_solve((lower, True), rows @ slope)
+        slope, forces = slope - rows.T @ step, forces + step
+    return slope, forces

@@ -23,6 +23,7 @@ def gradient_flow(
     monitors: Mapping[str, Callable[[PyTree], PyTree]] | None = None,
     *,
     states: bool = True,
+    dense: bool = False,
     stiff: bool = False,
     max_steps: int = 100_000,
 ) -> Trajectory:
@@ -38,9 +39,10 @@ def gradient_flow(
         x0: the start.
         t1: the end, > 0.
         rtol, atol: tolerances of a step, for its largest entry.
-        saveat: increasing times in 0 … t1 at which the states are kept; by default 1,000 times
-            without the states.
+        saveat: increasing times in 0 … t1 at which the states are kept; by default
+            1,000 times at most, where steps end, without the states.
         monitors: name → function of the state that JAX can trace, evaluated at the saved times.
+        dense: keep every step, so that the run can be called at any time: `run(t)`.
         states: `False` with `saveat` leaves the states out.
         stiff: an implicit solver of order 5 (Kvaerno 2004) in place of an explicit one of order 8
             (Dormand, Prince 1981).
@@ -74,6 +76,7 @@ def gradient_flow(
             stiff=stiff,
             max_steps=max_steps,
             max_events=0,
+            dense=dense,
             through=False,
         )
         return solver.run()

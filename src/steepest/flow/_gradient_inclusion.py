@@ -23,6 +23,7 @@ def gradient_inclusion(
     monitors: Mapping[str, Callable[[PyTree], PyTree]] | None = None,
     *,
     states: bool = True,
+    dense: bool = False,
     stiff: bool = False,
     max_steps: int = 100_000,
     max_events: int = 10_000,
@@ -41,9 +42,10 @@ def gradient_inclusion(
         x0: the start; it may be on kinks.
         t1: the end, > 0.
         rtol, atol: tolerances of a step, for its largest entry.
-        saveat: increasing times in 0 … t1 at which the states are kept; by default 1,000 times
-            without the states.
+        saveat: increasing times in 0 … t1 at which the states are kept; by default
+            1,000 times at most, where steps end, without the states.
         monitors: name → function of the state that JAX can trace, evaluated at the saved times.
+        dense: keep every step, so that the run can be called at any time: `run(t)`.
         states: `False` with `saveat` leaves the states out.
         stiff: an implicit solver of order 5 in place of an explicit one of order 8.
         max_steps: how many steps are tried before giving up.
@@ -79,6 +81,7 @@ def gradient_inclusion(
             stiff=stiff,
             max_steps=max_steps,
             max_events=max_events,
+            dense=dense,
             through=True,
         )
         return solver.run()

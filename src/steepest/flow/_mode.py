@@ -46,17 +46,38 @@ class Mode:
                 candidates = np.flatnonzero(table[:, place])
                 base, *others = (site.start + k * site.places + place for k in candidates)
                 found += [(int(base), int(other)) for other in others]
+        for norm in self.gated.norms:
+            for place in np.flatnonzero(~self.active[norm.gates]):
+                gate = norm.gates.start + place
+                entries = range(norm.start + place, norm.gates.start, norm.places)
+                found += [(int(entry), int(gate)) for entry in entries]
         return found
+
+    @cached_property
+    def choices(self) -> list[int]:
+        """The candidates that are held tied, norms apart."""
+        return sorted({k for pair in self.pairs for k in pair if self.gated.is_choice[k]})
+
+    @property
+    def norms(self) -> list[tuple[int, list[int]]]:
+        """(gate, entries) of every norm that is held at zero."""
+        found: dict[int, list[int]] = {}
+        for entry, gate in self.pairs:
+            if not self.gated.is_choice[gate]:
+                found.setdefault(gate, []).append(entry)
+        return list(found.items())
 
     @staticmethod
     def table(array: np.ndarray, site: Site) -> np.ndarray:
         """An array over all candidates, those of one site: (m, places)."""
         return array[site.start : site.start + site.size].reshape(site.candidates, site.places)
 
+    @cached_property
     def arguments(self) -> Arguments:
-        """Padded to 0, 4, 16, 64, … pairs, so that few sizes are ever compiled."""
+        """Padded to 4, 16 or 64 pairs, or more, so that one or two sizes are ever compiled."""
         count = len(self.pairs)
-        room = 0 if not count else 4 ** max(1, int(np.ceil(np.log(count) / np.log(4) - 1e-12)))
+        room = 4 ** int(np.ceil(np.log(max(count, 4)) / np.log(4) - 1e-12))
+        room = max(room, min(self.gated.most_held, 64)) if self.gated.most_held else 0
         padded = np.zeros((2, room), int)
         if count:
             padded[:, :count] = np.array(self.pairs).T
@@ -89,19 +110,32 @@ class Mode:
         weights[candidate] = 0.0
         return Mode(self.gated, weights, active)
 
+    def with_norm(self, gate: int, *, held: bool) -> Mode:
+        """The norm of this gate held at zero, or not."""
+        weights, active = self.weights.copy(), self.active.copy()
+        entries = self.place_of(gate)[2][:-1]
+        weights[entries], active[entries] = 0.0, held
+        weights[gate], active[gate] = float(not held), not held
+        return Mode(self.gated, weights, active)
+
+    def least(self, weights: np.ndarray) -> float:
+        """The least weight of what is held or, for norms, 1 − ‖v‖: what is to stay positive."""
+        norms = [1 - float(np.linalg.norm(weights[entries])) for _, entries in self.norms]
+        return float(np.min([1.0, *weights[self.choices], *norms]))
+
     def members(self, candidate: int) -> list[int]:
         """The active candidates at the place of this one."""
         return [k for k in self.place_of(candidate)[2] if self.active[k]]
 
     def place_of(self, candidate: int) -> tuple[Site, int, list[int]]:
-        """The site and place of a candidate, and all candidates of the place."""
-        for site in self.gated.sites:
+        """The site and place of a candidate, and all candidates of the place, a gate the last."""
+        for site in self.gated.all_sites:
             if site.start <= candidate < site.start + site.size:
                 place = (candidate - site.start) % site.places
                 return (
                     site,
                     place,
-                    [site.start + k * site.places + place for k in range(site.candidates)],
+                    list(range(site.start + place, site.start + site.size, site.places)),
                 )
         raise IndexError(candidate)
 

@@ -6,6 +6,10 @@ choices' *keys* say where the pattern is the program's own (the chosen key is th
 of candidates of one value, weights in between mix the gradients of the pieces: convex combinations
 of them are how a solution moves along a kink.
 
+A norm at zero is a tie, too: the entries u of what the norm is taken of are held at 0. It has a
+*gate*: open, the program takes the norm; closed, ⟨v, u⟩ with weights v, which is a gradient of the
+norm at 0 wherever ‖v‖ ≤ 1.
+
 It is compiled once, whatever the pattern.
 """
 
@@ -28,6 +32,7 @@ from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
+from steepest.pieces._squares import squared_entries
 from steepest.pieces._uses import last_uses
 
 _LONGEST_SCAN = 1000
@@ -60,6 +65,23 @@ class Site:
 
 
 @dataclass(frozen=True)
+class NormSite(Site):
+    """One equation that takes norms: `candidates` entries under each, whose keys they are.
+
+    After their weights come those of the gates, 1 where open, one a place, with keys 0.
+    """
+
+    @property
+    def gates(self) -> slice:
+        """Where the gates stand in the flat vector of all weights."""
+        return slice(self.start + self.candidates * self.places, self.start + self.size)
+
+    @property
+    def size(self) -> int:
+        return (self.candidates + 1) * self.places
+
+
+@dataclass(frozen=True)
 class _Soft:
     """A truth value as a weight in [0, 1]."""
 
@@ -71,7 +93,11 @@ class Gated:
 
     Attributes:
         sites: the choosing equations, in program order.
-        root_lines: the user's line for each root that is taken of a number that depends on x.
+        norms: the equations that take a norm of something that depends on x.
+        all_sites: both, in program order.
+        is_choice: of each weight, whether it is one of a choice.
+        most_held: how many pairs of keys can be tied at most, as a power of four.
+        root_lines: the user's line for each other root of a number that depends on x.
         size: how many weights there are.
 
     Raises:
@@ -80,29 +106,35 @@ class Gated:
 
     def __init__(self, program: Program):
         self.program = program
-        self.sites: list[Site] = []
         self.root_lines: list[str] = []
-        self.size = 0
+        met: list[Site] = []
 
         def survey(leaves: list[Any]) -> Any:
-            return _Run(self, None, self.sites).run(program.closed, leaves)
+            return _Run(self, None, met).run(program.closed, leaves)
 
         with jax.enable_x64(True):
             jax.eval_shape(survey, program.start)
-        self.size = sum(site.size for site in self.sites)
+        self.all_sites = tuple(met)
+        self.norms = [site for site in met if isinstance(site, NormSite)]
+        self.sites = [site for site in met if not isinstance(site, NormSite)]
+        self.size = sum(site.size for site in met)
+        self.is_choice = np.ones(self.size, bool)
+        for norm in self.norms:
+            self.is_choice[norm.start : norm.start + norm.size] = False
+        tied = sum((site.candidates - 1) * site.places for site in self.sites)
+        room = tied + sum(norm.candidates * norm.places for norm in self.norms)
+        self.most_held = 0 if not room else 4 ** int(np.ceil(np.log(max(room, 4)) / np.log(4)))
 
-    def __call__(self, leaves: Sequence[Any], weights: Any) -> tuple[Any, Any]:
-        """(value, keys of all candidates, laid out as the weights are)."""
+    def __call__(self, leaves: Sequence[Any], weights: Any) -> tuple[Any, Any, Any]:
+        """(value, keys of all candidates, laid out as the weights are, roots).
+
+        The roots are the square roots of what roots are taken of other than the norms of `norms`:
+        where one is 0 no piece is smooth.
+        """
         run = _Run(self, weights)
         value = run.run(self.program.closed, list(leaves))
-        keys = jnp.concatenate(run.keys) if run.keys else jnp.zeros(0)
-        return value, keys
-
-    def roots(self, leaves: Sequence[Any], weights: Any) -> Any:
-        """The square roots of what roots are taken of: where one is 0 no piece is smooth."""
-        run = _Run(self, weights)
-        run.run(self.program.closed, list(leaves))
-        return jnp.concatenate(run.roots) if run.roots else jnp.zeros(0)
+        joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
+        return value, joined(run.keys), joined(run.roots)
 
     def actual(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
         """(value, keys, weights) with every choice as the program itself takes it."""
@@ -123,6 +155,8 @@ class _Run:
         self.keys: list[Any] = []
         self.taken: list[Any] = []
         self.roots: list[Any] = []
+        # id of a sum of squares → (it, the entries that are squared, on a leading axis).
+        self.squares: dict[int, tuple[Any, Any]] = {}
         self.next = 0
         self.call: Any = None
 
@@ -191,8 +225,34 @@ class _Run:
         ):
             self.refuse(eqn)
         if name == "sqrt" or (name == "pow" and not inputs[1][1]):
+            known = self.squares.get(id(values[0]))
+            if known is not None and (name == "sqrt" or _is_half(values[1])):
+                return [(self.norm(eqn, values[0], known[1]), True)]
             self.root(eqn, values)
-        return [(out, True) for out in evaluate_equation(eqn, values)]
+        outs = evaluate_equation(eqn, values)
+        if floats and len(outs) == 1:
+            entries = squared_entries(eqn, values, self.squares)
+            if entries is not None:
+                self.squares[id(outs[0])] = (outs[0], entries)
+        return [(out, True) for out in outs]
+
+    def norm(self, eqn: Any, total: Any, entries: Any) -> Any:
+        """√total, total the sum of the squares of `entries`; see the module on its gate."""
+        m, shape = entries.shape[0], entries.shape[1:]
+        self.keys += [jnp.reshape(entries, -1), jnp.zeros(total.size)]
+        if self.found is not None:
+            line, start = user_line(self.call or eqn), sum(site.size for site in self.found)
+            self.found.append(NormSite("norm", line, m, shape, start))
+        if self.weights is None:
+            self.taken += [jnp.zeros(entries.size), jnp.ones(total.size)]
+            return jnp.sqrt(total)
+        site = self.gated.all_sites[self.next]
+        self.next += 1
+        assert isinstance(site, NormSite)
+        open_ = jnp.reshape(self.weights[site.gates], shape) > 0
+        v = jnp.reshape(self.weights[site.start : site.gates.start], entries.shape)
+        apart = jnp.sqrt(jnp.where(open_, total, 1.0))
+        return jnp.where(open_, apart, jnp.sum(v * entries, axis=0))
 
     def root(self, eqn: Any, values: list[Any]) -> None:
         """Keep what a root, or a power between 0 and 1, is taken of."""
@@ -236,7 +296,7 @@ class _Run:
             own = jax.nn.one_hot(best, keys.shape[0], axis=0, dtype=jnp.float64)
             self.taken.append(jnp.reshape(own, -1))
             return own
-        site = self.gated.sites[self.next]
+        site = self.gated.all_sites[self.next]
         self.next += 1
         return jnp.reshape(self.weights[site.start : site.start + site.size], keys.shape)
 
@@ -319,11 +379,17 @@ def mixed(candidates: Any, weights: Any) -> Any:
     return jnp.sum(weights * safe, axis=0)
 
 
+def _is_half(power: Any) -> bool:
+    return not isinstance(power, Tracer) and bool(np.all(np.asarray(power) == 0.5))
+
+
 def _double(value: Any) -> Any:
     dtype = getattr(value, "dtype", None)
-    if dtype is not None and jnp.issubdtype(dtype, np.floating):
-        return jnp.asarray(value, jnp.float64)
-    return value
+    if dtype is None or not jnp.issubdtype(dtype, np.floating):
+        return value
+    # A NumPy number stays one: it can be looked at while the program is traced.
+    kept = isinstance(value, np.ndarray | np.generic)
+    return np.asarray(value, np.float64) if kept else jnp.asarray(value, jnp.float64)
 
 
 _LOGIC: dict[str, Callable[..., Any]] = {

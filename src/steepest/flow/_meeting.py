@@ -1,0 +1,235 @@
+"""What is met on the way: which mode goes on, and what is told of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.errors import NotLocallyLipschitzError, SolverError
+from steepest.flow._decide import Decider
+from steepest.flow._events import Event, Kind, Kink
+from steepest.flow._field import Look
+from steepest.flow._machine import Machine
+from steepest.flow._mode import Mode, own_mode
+
+_LET_GO = 1e-6  # a weight this small, when one says that it has left, is let go too
+_TIE = 8 * float(np.finfo(np.float64).eps)
+_NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins
+
+
+class Meeting:
+    """The events of one solve.
+
+    Args:
+        machine: the compiled functions.
+        through: whether kinks are gone through; if not, one is an error.
+    """
+
+    def __init__(self, machine: Machine, through: bool):
+        self.machine, self.gated, self.through = machine, machine.gated, through
+        self.events: list[Event] = []
+
+    def event(
+        self, t: float, look: Look, mode: Mode, *, left: bool, again: bool
+    ) -> tuple[Mode, np.ndarray]:
+        """The mode, and the state, after what was met.
+
+        left: a multiplier said so.
+        again: it is one of many events at this instant; all that ties is decided at once.
+        """
+        self.refuse_root(t, look)
+        before, y = mode, np.asarray(look.onto)
+        for gate in self.norms_at_zero(mode, look.keys):
+            self.refuse_kink(t, mode, [gate])
+            mode = mode.with_norm(gate, held=True)
+        if mode is not before:
+            for _ in range(2):
+                y = np.asarray(self.machine.look(y, mode).onto)
+        decider = Decider(self.machine, y, self.machine.room)
+        look = decider.look(mode)
+        rates = decider.rates(mode, look.velocity)
+        hits = [tie for tie in decider.ties(mode, look.keys) if rates[tie[0]] < rates[tie[1]]]
+        scale = float(look.scale)
+        neutral = [h for h in hits if decider.is_neutral(mode, scale, *h)]
+        real = [h for h in hits if h not in neutral]
+        crossed = mode
+        for winner, other in neutral:
+            if crossed.active[winner] and len(crossed.members(winner)) == 1:
+                crossed = crossed.crossed(winner, other)
+        self.refuse_jump(t, decider, mode, crossed)
+        mode = crossed
+        self.refuse_kink(t, mode, [other for _, other in real])
+        freed = mode
+        if left:
+            for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
+                if look.multipliers[k] <= _LET_GO and len(freed.members(k)) > 1:
+                    freed = freed.released(k)
+            opened = self.opened(freed, look.multipliers)
+            if opened:
+                freed, y = self.let_go(freed, y, opened, look)
+                decider = Decider(self.machine, y, self.machine.room)
+        found = decider.as_found(decider.least_norm(mode, real)) if again else None
+        found = found or decider.next_mode(freed) or decider.next_mode(mode)
+        if found is None:
+            met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
+            raise SolverError(
+                f"at t = {t:.9g} no continuation was found past {self.named(mode, met)}."
+            )
+        self.refuse_jump(t, decider, mode, found)
+        self.record(t, before, found, decider)
+        return found, y
+
+    def start(self, y: np.ndarray) -> tuple[Mode, np.ndarray]:
+        """The mode at x0, where choices may tie and norms be zero, and the state."""
+        own = self.machine.own(y)
+        before = mode = own_mode(self.gated, own.weights)
+        for gate in self.norms_at_zero(mode, own.keys, exactly=True):
+            self.refuse_start(mode, [gate])
+            mode = mode.with_norm(gate, held=True)
+        decider = Decider(self.machine, y, lambda size: _TIE * size)
+        look = decider.look(mode)
+        self.refuse_root(0.0, look)
+        if not np.all(np.isfinite(look.slope)):
+            raise SolverError("the gradient of f is not finite at x0; start where it is.")
+        scale = float(np.linalg.norm(look.slope))
+        ties = []
+        for tie in decider.ties(mode, own.keys):
+            jump, row = decider.change(mode, *tie)
+            if np.linalg.norm(row) > 0 and np.linalg.norm(jump) > 1e-9 * max(scale, 1e-300):
+                ties.append(tie)
+        if not ties and mode is before:
+            return mode, y
+        self.refuse_start(mode, [other for _, other in ties])
+        found = decider.least_norm(mode, ties)
+        opened = [] if found is None else self.opened(found, found.weights)
+        if found is not None and opened:
+            found, y = self.let_go(found, y, opened, decider.look(found))
+            decider = Decider(self.machine, y, self.machine.room)
+            found = decider.next_mode(found)
+        else:
+            found = decider.as_found(found)
+        if found is None:
+            met = [other for _, other in ties] + [gate for gate, _ in mode.norms]
+            raise SolverError(f"no consistent mode was found at x0, on {self.named(mode, met)}.")
+        self.record(0.0, before, found, decider)
+        return found, y
+
+    # ---- norms
+
+    def norms_at_zero(self, mode: Mode, keys: np.ndarray, *, exactly: bool = False) -> list[int]:
+        """The gates of open norms that are zero, to the tolerance or exactly."""
+        least = 0.0 if exactly else 1.01 * self.machine.fields.nearest_root
+        found = []
+        for norm in self.gated.norms:
+            entries = keys[norm.start : norm.gates.start].reshape(norm.candidates, -1)
+            small = mode.active[norm.gates] & (np.linalg.norm(entries, axis=0) <= least)
+            found += [int(norm.gates.start + place) for place in np.flatnonzero(small)]
+        return found
+
+    def opened(self, mode: Mode, weights: np.ndarray) -> list[tuple[int, list[int]]]:
+        """The norms that are held by as much as they can be held by."""
+        length = lambda entries: float(np.linalg.norm(weights[entries]))
+        return [(gate, entries) for gate, entries in mode.norms if length(entries) >= 1 - _LET_GO]
+
+    def let_go(
+        self, mode: Mode, y: np.ndarray, norms: list[tuple[int, list[int]]], look: Look
+    ) -> tuple[Mode, np.ndarray]:
+        """The mode without these norms, and the state a little off their zeros: at a zero itself
+        the norm has no gradient. It goes where their multipliers point."""
+        pairs = mode.pairs
+        for gate, entries in norms:
+            at = [i for i, (_, other) in enumerate(pairs) if other == gate]
+            v = (
+                mode.weights[entries]
+                if np.any(mode.weights[entries])
+                else look.multipliers[entries]
+            )
+            rows = look.rows[at] * look.lengths[at, None]
+            step = _NUDGE * self.machine.fields.nearest_root
+            y = y + np.linalg.pinv(rows) @ (step * v / np.linalg.norm(v))
+            mode = mode.with_norm(gate, held=False)
+        return mode, y
+
+    # ---- what is told
+
+    def kinks(self, mode: Mode, candidates: list[int]) -> tuple[Kink, ...]:
+        found = []
+        for k in candidates:
+            site, place, _ = mode.place_of(k)
+            found.append(Kink(site.line, site.name, int(place)))
+        return tuple(dict.fromkeys(found))
+
+    def named(self, mode: Mode, candidates: list[int]) -> str:
+        """The first few of the kinks in words."""
+        kinks = self.kinks(mode, candidates)
+        rest = f" and {len(kinks) - 3} more" if len(kinks) > 3 else ""
+        return "; ".join(map(str, kinks[:3])) + rest
+
+    def record(self, t: float, before: Mode, after: Mode, decider: Decider) -> None:
+        """The events that lead from one mode to the next."""
+        held = lambda mode: {k for pair in mode.pairs for k in pair}
+        was, now = held(before), held(after)
+        groups: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": []}
+        for k in map(int, np.flatnonzero(before.active != after.active)):
+            members = set(before.place_of(k)[2])
+            if not self.gated.is_choice[k]:
+                groups["slide" if k in now else "release"].append(k)
+            elif members & now and after.active[k]:
+                groups["slide"].append(k)
+            elif members & was and not after.active[k]:
+                groups["release"].append(k)
+            elif after.active[k]:
+                groups["cross"].append(k)
+        for kind, candidates in groups.items():
+            if candidates:
+                unique = kind != "slide" or not self.concave(after, candidates, decider)
+                kinks = self.kinks(after, candidates)
+                self.events.append(Event(float(t), kind, kinks, unique))
+        look = decider.look(after)
+        if after.pairs and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
+            self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now))))
+
+    def concave(self, mode: Mode, candidates: list[int], decider: Decider) -> bool:
+        """Whether some of these ties is held although both sides lead away from it."""
+        for base, other in mode.pairs:
+            if base in candidates or other in candidates:
+                jump, row = decider.change(mode, base, other)
+                if jump @ row > 0:
+                    return True
+        return False
+
+    # ---- what ends a run
+
+    def refuse_kink(self, t: float, mode: Mode, met: list[int]) -> None:
+        if met and not self.through:
+            raise SolverError(
+                f"the gradient flow meets a kink at t = {t:.9g}: {self.named(mode, met)}. "
+                "What happens there is for gradient_inclusion, which has the same arguments."
+            )
+
+    def refuse_start(self, mode: Mode, met: list[int]) -> None:
+        if met and not self.through:
+            raise SolverError(
+                f"x0 is on a kink: {self.named(mode, met)}. What happens there is for "
+                "gradient_inclusion, which has the same arguments."
+            )
+
+    def refuse_jump(self, t: float, decider: Decider, before: Mode, after: Mode) -> None:
+        if before is after:
+            return
+        values = [float(decider.look(m).value) for m in (before, after)]
+        size = abs(values[0]) + abs(values[1])
+        if abs(values[0] - values[1]) > 1e-6 * size + 10 * self.machine.atol:
+            changed = np.flatnonzero(before.active != after.active)
+            kinks = self.named(after, [int(k) for k in changed])
+            raise NotLocallyLipschitzError(
+                f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = {t:.9g}: {kinks}."
+            )
+
+    def refuse_root(self, t: float, look: Look) -> None:
+        count = len(self.gated.root_lines)
+        near = np.flatnonzero(look.watched[len(look.watched) - count :] <= 1e-300) if count else []
+        if len(near):
+            raise SolverError(
+                f"at t = {t:.9g} a root is at zero to the tolerance: "
+                f"{self.gated.root_lines[near[0]]}. A flow is not followed through that."
+            )

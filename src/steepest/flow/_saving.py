@@ -1,0 +1,146 @@
+"""What is kept of a flow on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from steepest.errors import ArgumentError
+from steepest.flow._arguments import Request
+from steepest.flow._events import Event
+from steepest.flow._machine import Machine
+from steepest.flow._mode import Mode
+from steepest.flow._stepper import Step
+from steepest.trajectory import Divergence, Trajectory
+
+_MOST = 1000
+_FILL = 64  # a step longer than the run's 64th part is looked at inside, for curves to be curves
+
+
+class Saving:
+    """The rows at the times that are asked for or, if none are, at the ends of the steps.
+
+    Args:
+        machine: of the solve.
+        dense: whether every step is kept, to be evaluated at any time.
+    """
+
+    def __init__(self, machine: Machine, dense: bool):
+        self.machine, self.request = machine, machine.request
+        self.ts: list[float] = []
+        self.rows: list[dict[str, Any]] = []
+        self.segments: list[tuple[Step, Mode]] | None = [] if dense else None
+        self.stride, self.skipped = 1, 0
+
+    @property
+    def by_step(self) -> bool:
+        """Whether each step has to be handed to `step`, one by one."""
+        return self.request.ts is None or self.segments is not None
+
+    @property
+    def until(self) -> float:
+        """The next time that is asked for."""
+        ts = self.request.ts
+        return self.request.t1 if ts is None or len(self.ts) == len(ts) else float(ts[len(self.ts)])
+
+    def start(self, y: np.ndarray) -> None:
+        if self.request.ts is None or self.request.ts[0] == 0.0:
+            self.row(0.0, y)
+
+    def row(self, t: float, y: np.ndarray) -> None:
+        own = self.machine.own(y)
+        row = {"values": own.value, "monitors": own.monitors}
+        if self.request.states:
+            row["xs"] = np.asarray(y)
+        self.ts.append(float(t))
+        self.rows.append(row)
+
+    def step(self, s: Step, t: float, y: np.ndarray, mode: Mode) -> None:
+        """The last step, up to a time t in it, where the state is y."""
+        if self.segments is not None and t > float(s.begin):
+            kept = s._replace(t=np.asarray(t), y=y, solver=None, controller=None, dense=None)
+            self.segments.append((kept, mode))
+        if self.request.ts is not None:
+            ts = self.request.ts
+            while len(self.ts) < len(ts) and ts[len(self.ts)] <= t:
+                due = float(ts[len(self.ts)])
+                self.row(due, y if due == t else self.machine.state(s, due, mode))
+            return
+        begin, t1 = float(s.begin), self.request.t1
+        grid = np.arange(1, _FILL) * (t1 / _FILL)
+        if t - begin > t1 / _FILL:
+            for due in grid[(grid > begin) & (grid < t)]:
+                self.row(due, self.machine.state(s, float(due), mode))
+        self.skipped += 1
+        if self.skipped >= self.stride or t >= t1:
+            self.skipped = 0
+            self.row(t, y)
+        if len(self.rows) > _MOST:
+            self.ts, self.rows = self.ts[::2], self.rows[::2]
+            self.stride *= 2
+
+    def trajectory(self, y: np.ndarray, events: Sequence[Event]) -> Trajectory:
+        request, counts = self.request, self.machine.counts
+        restore = request.program.point.restore
+        columns = jax.tree.map(lambda *rows: np.stack(rows), *self.rows) if self.rows else {}
+        return Trajectory(
+            ts=np.array(self.ts),
+            xs=restore(split(request, columns["xs"])) if request.states and self.rows else None,
+            values=columns.get("values", np.zeros(0)),
+            monitors=columns.get("monitors", {}),
+            final=restore(split(request, np.asarray(y))),
+            events=tuple(events),
+            stats={
+                "gradients": counts["rhs"],
+                "vjps": counts["vjps"],
+                "rhs": counts["rhs"],
+                "steps": counts["steps"],
+                "rejected": counts["rejected"],
+                "events": len(events),
+                "compile_seconds": self.machine.seconds,
+            },
+            divergence=Divergence(-1, -1),
+            dense=None if self.segments is None else Dense(self.machine, self.segments),
+        )
+
+
+class Dense:
+    """The states of a flow at any time: each by a step from where the step that holds it began."""
+
+    def __init__(self, machine: Machine, segments: list[tuple[Step, Mode]]):
+        self.machine, self.segments = machine, segments
+        self.begins = np.array([float(s.begin) for s, _ in segments])
+
+    def __call__(self, t: Any) -> PyTree:
+        """The state at a time, or the states at an array of times on a leading axis."""
+        request = self.machine.request
+        ts = np.asarray(t, np.float64)
+        end = float(self.segments[-1][0].t) if self.segments else 0.0
+        if not np.all((ts >= 0) & (ts <= end)):
+            raise ArgumentError(f"t is {t!r:.60}; this trajectory has the times 0 … {end:g}.")
+        with jax.enable_x64(True):
+            ys = np.array([self.state(float(t)) for t in ts.reshape(-1)])
+        return request.program.point.restore(
+            split(request, ys.reshape(*ts.shape, len(request.start)))
+        )
+
+    def state(self, t: float) -> np.ndarray:
+        s, mode = self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
+        if t == float(s.t):
+            return np.asarray(s.y)
+        whole = self.machine.at(float(s.begin), np.asarray(s.start), 0.0, mode)
+        return self.machine.state(whole._replace(t=s.t, y=s.y), t, mode)
+
+
+def split(request: Request, ys: np.ndarray) -> list[np.ndarray]:
+    """Flat states as leaves, what leads kept in front."""
+    shapes = [leaf.shape for leaf in request.program.start]
+    parts = np.split(ys, request.ends, axis=-1)
+    return [
+        np.ascontiguousarray(part).reshape((*ys.shape[:-1], *shape))
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
