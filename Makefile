@@ -15,10 +15,10 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal
 
 test-long: $(VENV)/.test
-	STEEPEST_PROFILE=long $(BIN)/pytest
+	STEEPEST_PROFILE=long $(BIN)/pytest --numprocesses=auto --dist=worksteal
 
 bench: $(VENV)/.test
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

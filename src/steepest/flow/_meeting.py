@@ -185,6 +185,8 @@ class Meeting:
                 kinks = self.kinks(after, candidates)
                 self.events.append(Event(float(t), kind, kinks, unique))
         look = decider.look(after)
+        if self.events and self.events[-1].kind == "stop" and not any(groups.values()):
+            return
         if after.pairs and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now))))
 

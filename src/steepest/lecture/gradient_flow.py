@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
 from steepest.lecture.claim import Claim, Setting, claim
 from steepest.lecture.instances import digits_loss, random_layers, random_quadratic
-from steepest.theorems import gradient_flow_limit, rescaled_layers
+from steepest.theorems import gradient_flow_limit, gradient_inclusion_limit, rescaled_layers
 from steepest.theorems.certificate import Certificate
 from steepest.theorems.problem import Problem
 
@@ -27,6 +32,28 @@ def c2(setting: Setting) -> Certificate:
 
 
 @claim(
+    "C3",
+    title="Gradient inclusion ẋ ∈ −∂f(x) is the limit of subgradient steps, kinks included",
+    statement=r"Where $f$ has kinks, $\dot x \in -\partial f(x)$ takes the place of gradient flow: "
+    r"it moves by the element of least norm, and at a kink crosses it, slides on it or stops. On a "
+    r"convex $f$ subgradient steps stay within $L\sqrt{2\eta T}$ of it.",
+    heading=_HEADING,
+    source="Davis, Drusvyatskiy, Kakade, Lee 2020; Brezis 1973, Theorem 3.1",
+)
+def c3(setting: Setting) -> Certificate:
+    counts = setting.pick(quick=(50, 100, 200, 400), paper=(50, 200, 800, 3200, 12800))
+    # From here the flow crosses x₁ = 1, slides on x₂ = x₁/2 and stops at 0.
+    x0 = np.array([2.0, -0.6]) + 0.1 * np.random.default_rng(setting.seed).uniform(-1, 1, 2)
+    with jax.enable_x64(True):
+        return gradient_inclusion_limit(Problem(_kinked, x0, strong_convexity=0.0), 4.0, counts)
+
+
+def _kinked(x: Float[Array, "2"]) -> Float[Array, ""]:
+    """Convex, with a kink to cross, one to slide on, and one to stop at."""
+    return jax.nn.relu(x[0] - 1.0) + 0.5 * jnp.abs(x[0]) + jnp.abs(x[1] - 0.5 * x[0])
+
+
+@claim(
     "C5",
     title="W₃ → 10W₃, W₂ → W₂/10: same f, but ∂f/∂W₂ grows tenfold",
     statement=r"Rescaling $W_3 \to 10\,W_3$, $W_2 \to W_2/10$ leaves the predictions of a ReLU "
@@ -42,4 +69,4 @@ def c5(setting: Setting) -> Certificate:
     return rescaled_layers(Problem(f, W), layers=(2, 1), factor=10.0)
 
 
-CLAIMS: tuple[Claim, ...] = (c2, c5)
+CLAIMS: tuple[Claim, ...] = (c2, c3, c5)

@@ -14,6 +14,9 @@ from steepest.theorems.gradient_descent_quadratic import (
     gradient_descent_quadratic as gradient_descent_quadratic,
 )
 from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradient_flow_limit
+from steepest.theorems.gradient_inclusion_limit import (
+    gradient_inclusion_limit as gradient_inclusion_limit,
+)
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
 from steepest.theorems.norm_preservation import norm_preservation as norm_preservation

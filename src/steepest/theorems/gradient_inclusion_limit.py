@@ -1,0 +1,178 @@
+"""Gradient inclusion is the limit of subgradient steps as the step goes to zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from steepest.errors import ArgumentError
+from steepest.flow import gradient_inclusion
+from steepest.inputs import positive
+from steepest.subgradient import subgradient
+from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.curves import Curve, Curves
+from steepest.theorems.problem import Problem
+from steepest.theorems.registry import theorem
+from steepest.theorems.rounding import EPS
+from steepest.theorems.vectors import flat
+from steepest.trajectory import Trajectory
+
+_STATEMENT = Statement(
+    name="gradient_inclusion_limit",
+    id="C3",
+    left="‖xₙ − x(T)‖ with nη = T",
+    right="L√(2ηT), L the largest ‖gₖ‖",
+    latex=r"With $\dot x \in -\partial f(x)$, $x(0) = x_0$, $f$ convex, subgradient steps "
+    r"$x_{k+1} = x_k - \eta g_k$ with $g_k \in \partial f(x_k)$ are at time $T = n\eta$ within "
+    r"$$\|x_n - x(T)\| \;\le\; L\sqrt{2\eta T}, \qquad L = \max_k \|g_k\|.$$",
+    source="existence and uniqueness of x: Brezis 1973, Opérateurs maximaux monotones, "
+    "Theorem 3.1; the bound: Euler's method for a monotone inclusion, as derived here",
+)
+_TOLERANCE = 1e-9
+
+
+@theorem(_STATEMENT)
+def gradient_inclusion_limit(
+    p: Problem, time: float = 1.0, counts: Sequence[int] = (25, 50, 100, 200, 400)
+) -> Certificate:
+    r"""At a fixed time, subgradient steps on a convex f are within O(√η) of the gradient inclusion.
+
+    Problem: f convex, kinks and all. Method: xₖ₊₁ = xₖ − η gₖ with gₖ ∈ ∂f(xₖ), η = T/n, for
+    several n. Guarantee: let x̄ join the steps by straight lines. Since ∂f is monotone, at a time
+    τ after step k, $\tfrac{d}{dt} \tfrac12 \|x̄ - x\|^2 \le \|g_k + \dot x\| \, \|x̄ - x_k\| \le 2L
+    \cdot L τ$, so that each step adds at most L²η² to $\tfrac12\|x̄ - x\|^2$. Along the inclusion
+    the least norm of ∂f only falls, so that L bounds its velocity, too.
+
+    Hypotheses: f is convex (*given*, by the problem's `strong_convexity`, or *proved* where the
+    program is a quadratic with A ⪰ 0; *violated* where a subgradient inequality fails between the
+    points that were visited; otherwise *unknown*).
+
+    Args:
+        p: the problem.
+        time: T > 0.
+        counts: numbers of steps n, increasing.
+
+    Returns:
+        A certificate over the step sizes; its trajectory is the inclusion, with its events.
+
+    Raises:
+        ArgumentError: T is not positive, or counts that do not increase.
+        SolverError, UnsupportedPrimitiveError: see `gradient_inclusion`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import steepest as st
+        >>> f = lambda x: jnp.sum(jnp.abs(x))
+        >>> p = st.Problem(f, jnp.array([1.0, -0.3]), strong_convexity=0.0)
+        >>> st.theorems.gradient_inclusion_limit(p).holds
+        True
+    """
+    positive(time, "time")
+    numbers = np.asarray(counts)
+    whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
+    if not (whole and len(numbers) >= 1 and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
+        raise ArgumentError(f"counts is {counts}; it must list increasing counts.")
+    start = p.program.point.restore(p.program.start)
+    run = gradient_inclusion(
+        p.f,
+        start,
+        float(time),
+        _TOLERANCE,
+        _TOLERANCE,
+        saveat=np.linspace(0.0, float(time), 65),
+    )
+    end = flat(jax.tree.leaves(run.final))
+    etas, errors, slopes = float(time) / numbers, [], []
+    points, values, gradients = [], [], []
+    for eta, count in zip(etas, numbers, strict=True):
+        xs, fs, gs = _subgradient_steps(p, float(eta), int(count))
+        errors.append(np.linalg.norm(xs[-1] - end))
+        slopes.append(np.max(np.linalg.norm(gs, axis=1)))
+        keep = np.unique(np.linspace(0, count - 1, 20).astype(int))
+        points.append(xs[keep])
+        values.append(fs[keep])
+        gradients.append(gs[keep])
+    errors, slopes = np.array(errors), np.array(slopes)
+    bound = slopes * np.sqrt(2 * etas * time)
+    size = 1 + float(np.max(np.abs(end), initial=0.0)) + float(np.max(slopes)) * time
+    joined = [np.concatenate(part) for part in (points, values, gradients)]
+    return Certificate(
+        statement=_STATEMENT,
+        hypotheses=(_convexity(p, *joined),),
+        steps=etas,
+        measured=errors,
+        bound=bound,
+        allowance=10 * _TOLERANCE * size + EPS * numbers * size,
+        trajectory=run,
+        figure=(_distances(etas, errors, bound), _paths(run)),
+        notes=tuple(str(event) for event in run.events[:8]),
+    )
+
+
+def _subgradient_steps(p: Problem, eta: float, count: int) -> tuple[np.ndarray, ...]:
+    """(x_0 … x_n, f at x_0 … x_{n−1}, g_0 … g_{n−1}), states flat."""
+
+    def steps(f: object, leaves: list[jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        whole = p.program.point.restore
+        slope = subgradient(p.f)
+        joined = lambda x: jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(x)])
+
+        def one(x: list[jax.Array], _: None) -> tuple[list[jax.Array], tuple[jax.Array, ...]]:
+            g = jax.tree.leaves(slope(whole(x)))
+            after = [a - eta * b for a, b in zip(x, g, strict=True)]
+            return after, (joined(x), jnp.asarray(p.f(whole(x))), joined(g))
+
+        last, (xs, fs, gs) = lax.scan(one, leaves, None, length=count)
+        return jnp.concatenate([xs, joined(last)[None]]), fs, gs
+
+    with jax.enable_x64(True):
+        return tuple(map(np.asarray, jax.jit(lambda leaves: steps(p.f, leaves))(p.program.start)))
+
+
+def _convexity(p: Problem, xs: np.ndarray, values: np.ndarray, gradients: np.ndarray) -> Hypothesis:
+    name = "f is convex"
+    # f(y) ≥ f(x) + ⟨g, y − x⟩ between all points that were visited.
+    gaps = (
+        values[None, :] - values[:, None] - (gradients @ xs.T - np.sum(gradients * xs, 1)[:, None])
+    )
+    sizes = np.abs(values[None, :]) + np.abs(values[:, None]) + np.abs(gradients @ xs.T)
+    worst = np.unravel_index(np.argmin(gaps + 1e-9 * sizes), gaps.shape)
+    if gaps[worst] < -1e-9 * sizes[worst] - 1e-300:
+        detail = f"f({xs[worst[1]]}) is below its subgradient at {xs[worst[0]]}"
+        return Hypothesis(name, Evidence.VIOLATED, detail[:200])
+    q = p.quadratic
+    if q is not None and q.least > 0:
+        return Hypothesis(name, Evidence.PROVED, f"a quadratic, λ from {q.least:.6g}")
+    if p.strong_convexity is not None:
+        return Hypothesis(name, Evidence.GIVEN, f"strong_convexity={p.strong_convexity:g}")
+    detail = "nothing visited contradicts it; strong_convexity=0.0 says that f is convex"
+    return Hypothesis(name, Evidence.UNKNOWN, detail)
+
+
+def _distances(etas: np.ndarray, errors: np.ndarray, bound: np.ndarray) -> Curves:
+    return Curves(
+        (
+            Curve(etas, errors, "‖xₙ − x(T)‖", "points"),
+            Curve(etas, bound, "bound", "bound"),
+        ),
+        xlabel="step size η",
+        ylabel="distance at time T",
+        xscale="log",
+        yscale="log",
+    )
+
+
+def _paths(run: Trajectory) -> Curves:
+    """The first few entries of the state in time, and where something happened."""
+    xs = np.concatenate(
+        [np.reshape(leaf, (len(run.ts), -1)) for leaf in jax.tree.leaves(run.xs)], axis=1
+    )[:, :4]
+    curves = [Curve(run.ts, xs[:, i], f"x{'₁₂₃₄'[i]}") for i in range(xs.shape[1])]
+    for kind in dict.fromkeys(event.kind for event in run.events):
+        at = np.array([event.time for event in run.events if event.kind == kind])
+        curves.append(Curve(at, np.interp(at, run.ts, xs[:, 0]), kind, "points"))
+    return Curves(tuple(curves), xlabel="time", ylabel="state")

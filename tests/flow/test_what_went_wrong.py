@@ -1,0 +1,134 @@
+"""What broke prototypes: each once."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import monitoring
+
+import steepest as st
+
+relu = jax.nn.relu
+
+
+def times(run, kind):
+    return [event.time for event in run.events if event.kind == kind]
+
+
+def test_one_kink_written_many_times():
+    """Dependent switches: their multipliers are not unique, and the flow is."""
+    f = lambda x: (
+        (jnp.abs(x[0]) + relu(x[0]) + relu(-x[0]) + jnp.maximum(2 * x[0], -x[0]) - x[0] * x[1])
+        - 0.5 * x[1]
+    )
+    run = st.gradient_inclusion(f, np.array([0.5, 0.0]), 12.0, saveat=[1.0, 12.0])
+    # On x₀ = 0 it slides until x₁ is the largest slope, 1 + 1 + 2.
+    assert run.xs[0][0] == pytest.approx(0, abs=1e-12)
+    (left,) = set(times(run, "release"))
+    assert left == pytest.approx(times(run, "slide")[0] + (4 - run_at(run, f)) / 0.5, abs=1e-5)
+
+
+def run_at(run, f):
+    """x₁ when the sliding began."""
+    began = times(run, "slide")[0]
+    return st.gradient_inclusion(f, np.array([0.5, 0.0]), began, saveat=[began]).xs[0][1]
+
+
+def test_it_grazes_a_kink():
+    """x₁ = (x₀ − ½)² touches the kink of |x₁|: nothing happens, whatever is told."""
+    flow = lambda x: -x[0] + 0.0 * x[1]
+    touch = lambda x: 10.0 * relu(1e-3 - jnp.abs(x[0] - 0.5)) ** 2
+    run = st.gradient_inclusion(lambda x: flow(x) + touch(x), np.zeros(2), 1.0, saveat=[1.0])
+    assert run.xs[0][0] == pytest.approx(1.0, abs=1e-3)
+    assert len({event.time for event in run.events}) <= 3
+
+
+def test_two_crossings_in_one_step():
+    """A bump far narrower than a step is entered and left."""
+    bump = lambda x: 1e3 * relu(1e-2 - jnp.abs(x - 0.5))
+    slow = lambda x: jnp.where(x > 0.49, jnp.where(x < 0.51, 0.0, 0.0), 0.0)
+    f = lambda x: -100.0 * x + 0.0 * slow(x) + 0.05 * bump(x)
+    run = st.gradient_inclusion(f, 0.0, 0.01, saveat=[0.01])
+    # 50 over the first half of the bump and 150 over the second: 0.49, 0.01, 0.01, the rest.
+    spent = 0.49 / 100 + 0.01 / 50 + 0.01 / 150
+    assert run.xs[0] == pytest.approx(0.51 + 100 * (0.01 - spent), abs=1e-7)
+    assert len(times(run, "cross")) == 3
+
+
+def test_a_released_kink_does_not_fire_again():
+    f = lambda x: jnp.abs(x[0]) - x[0] * x[1] - 0.5 * x[1]
+    run = st.gradient_inclusion(f, np.array([0.3, 0.0]), 6.0)
+    assert [event.kind for event in run.events] == ["slide", "release"]
+    assert np.all(np.diff([event.time for event in run.events]) > 0)
+
+
+def test_a_zero_in_the_data_dead_neurons_and_large_data_by_closure():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((200, 3)).astype(np.float32)
+    X[0] = 0.0
+    Y = rng.standard_normal(200).astype(np.float32)
+    W = [rng.standard_normal((6, 3)).astype(np.float32), rng.standard_normal(6).astype(np.float32)]
+    W[0][:, 0] = 0.0
+    W[0][1] = [0.0, 0.0, 0.0]
+    W[1][1] = 0.0  # dead for good
+
+    @jax.jit
+    def f(w):
+        return 0.5 * jnp.mean((w[1] @ relu(w[0] @ X.T) - Y) ** 2)
+
+    run = st.gradient_inclusion(f, W, 0.5, 1e-6, 1e-6, saveat=[0.0, 0.5])
+    assert run.values[1] < run.values[0]
+    assert np.all(np.array(run.xs[0])[1, 1] == 0)
+    balance = (np.array(run.xs[0]) ** 2).sum(-1) - np.array(run.xs[1]) ** 2
+    np.testing.assert_allclose(balance[1], balance[0], atol=1e-5)
+
+
+def test_events_without_an_end_are_told_with_the_run_so_far():
+    f = lambda x: jnp.sum(jnp.abs(x))
+    with pytest.raises(st.SolverError, match="max_events") as error:
+        st.gradient_inclusion(f, np.array([1.0, 2.0, 3.0]), 4.0, max_events=2)
+    assert len(error.value.trajectory.events) == 2
+
+
+def test_one_program_serves_every_mode():
+    """Few compilations a solve, however many events."""
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((12, 3)), rng.standard_normal(12)
+    W = [rng.standard_normal(s) / np.sqrt(s[1]) for s in ((8, 3), (8, 8), (1, 8))]
+    f = lambda w: 0.5 * jnp.mean((w[2] @ relu(w[1] @ relu(w[0] @ X.T)) - Y) ** 2)
+    count = 0
+
+    def listen(name, duration, **_):
+        nonlocal count
+        count += name.endswith("backend_compile_duration")
+
+    st.gradient_inclusion(f, W, 0.01, saveat=[0.01])  # what JAX compiles once for all
+    monitoring.register_event_duration_secs_listener(listen)
+    run = st.gradient_inclusion(f, W, 20.0, saveat=[20.0])
+    monitoring.unregister_event_duration_listener(listen)
+    assert len(run.events) > 20
+    assert 0 < count <= 8
+    assert run.stats["rhs"] <= 4000
+    balances = [
+        (np.array(a) ** 2).sum(-1) - (np.array(b) ** 2).sum(0)
+        for w in (W, run.final)
+        for a, b in itertools.pairwise(w)
+    ]
+    for before, after in zip(balances[:2], balances[2:], strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-8)
+
+
+def test_a_dense_run_can_be_called_and_told():
+    run = st.gradient_inclusion(
+        lambda x: jnp.sum(jnp.abs(x)), {"x": np.array([1.0, -2.0])}, 3.0, dense=True
+    )
+    np.testing.assert_allclose(run(0.5)["x"], [0.5, -1.5], atol=1e-10)
+    np.testing.assert_allclose(run([0.0, 1.5, 3.0])["x"], [[1, -2], [0, -0.5], [0, 0]], atol=1e-10)
+    assert str(run).count("slide abs[") == 2
+    with pytest.raises(st.ArgumentError, match="0 … 3"):
+        run(3.5)
+    plain = st.gradient_inclusion(lambda x: x**2, 1.0, 1.0)
+    with pytest.raises(st.ArgumentError, match="dense=True"):
+        plain(0.5)
