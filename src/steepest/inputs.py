@@ -118,8 +118,9 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
         )
     if finite and not isinstance(leaf, Tracer):
         values = np.asarray(leaf, dtype=np.float64)
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
+        is_finite = np.isfinite(values)
+        if not is_finite.all():
+            bad = np.argwhere(~is_finite)
             index = "".join(f"[{', '.join(map(str, bad[0]))}]" if values.ndim else "")
             raise ArgumentError(
                 f"{where}{index} is {values[tuple(bad[0])]}; every variable must be finite."

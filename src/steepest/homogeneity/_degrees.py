@@ -27,7 +27,7 @@ class Degrees(NamedTuple):
 
     @property
     def is_zero(self) -> bool:
-        return not self.base and not self.parts
+        return not self.parts and not self.base.terms
 
     def __add__(self, other: Degrees) -> Degrees:  # pyright: ignore[reportIncompatibleMethodOverride]
         base = self.base + other.base

@@ -76,7 +76,7 @@ class Interpretation:
             return known(atom.val) if isinstance(atom, jex_core.Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
-            if any(_is_reference(atom) for atom in (*eqn.invars, *eqn.outvars)):
+            if any(map(_is_reference, eqn.invars)) or any(map(_is_reference, eqn.outvars)):
                 self.runs_in_double = False
                 self.never(eqn, f"`{eqn.primitive.name}` on an array that changes in place,")
                 env.update((var, Value(INVARIANT)) for var in eqn.outvars)
@@ -118,12 +118,13 @@ class Interpretation:
 
     def by_rule(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
         name = eqn.primitive.name
-        inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
-        if any(v.shift is not None for v in inputs):
-            log_rule = LOG_RULES.get(name)
-            if log_rule is None:
-                return needed(self, eqn, inputs)
-            return log_rule(self, eqn, inputs, RULES)
+        if not all(v.is_plain for v in inputs):
+            inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
+            if any(v.shift is not None for v in inputs):
+                log_rule = LOG_RULES.get(name)
+                if log_rule is None:
+                    return needed(self, eqn, inputs)
+                return log_rule(self, eqn, inputs, RULES)
         rule = RULES.get(name)
         if rule is None:
             self.need_degree_zero(eqn, inputs)

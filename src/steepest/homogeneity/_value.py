@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -25,7 +26,10 @@ class Constant:
     @cached_property
     def fits(self) -> bool:
         """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
-        value = np.asarray(widened(self.value))  # bfloat16 has no kind of its own in NumPy
+        value = self.value
+        if np.ndim(value) == 0 and np.asarray(value).dtype.kind == "f":  # most of them
+            return float(value) == 0 or not math.isfinite(value)
+        value = np.asarray(widened(value))  # bfloat16 has no kind of its own in NumPy
         if value.dtype.kind == "c":  # where one part is infinite, the other may be a number
             return not np.any(value)
         if value.dtype.kind not in "fiub":
@@ -48,6 +52,7 @@ class Value:
     __slots__ = (
         "constant",
         "degrees",
+        "is_plain",
         "nonnegative",
         "origin",
         "pending",
@@ -72,10 +77,7 @@ class Value:
         self.origin: tuple[Any, list[Value]] | None = None
         self.test: Any = None
         self.real, self.nonnegative = real, False
-
-    @property
-    def is_plain(self) -> bool:
-        return self.shift is None and self.pending is None and self.sides is None
+        self.is_plain = shift is None and pending is None and sides is None
 
     @property
     def fits(self) -> bool:
