@@ -14,6 +14,7 @@ from steepest.homogeneity._degrees import (
     Degrees,
     dense,
     disjoint_degrees,
+    of_known,
 )
 from steepest.homogeneity._exponents import read_exponent
 from steepest.homogeneity._form import ZERO, Coefficient
@@ -118,17 +119,11 @@ def _select(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> 
         return [reading.joined(cases, eqn, "`where` between values of {} and {}")]
     # A constant mask: each entry has the degree of its own case.
     chosen = np.broadcast_to(np.asarray(which.constant.value).astype(int), shape)
-    forms = [dense(v.degrees or INVARIANT, shape) for v in cases]
-    present = [k for k, v in enumerate(cases) if not v.fits]
-    if not np.any(np.isin(chosen, present)):
-        return [None]
-    out = np.empty(shape, object)
-    # What fits any degree takes that of the first entry that does not.
-    first = np.argwhere(np.isin(chosen, present))[0]
-    out[...] = forms[chosen[tuple(first)]][tuple(first)]
-    for k in present:
-        out[chosen == k] = forms[k][chosen == k]
-    return [disjoint_degrees(ZERO, [out])]
+    out = np.full(shape, None)
+    for k, v in enumerate(cases):
+        if v.degrees is not None and not v.fits:
+            out[chosen == k] = dense(v.degrees, shape)[chosen == k]
+    return [of_known(out)]
 
 
 def _convert(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
