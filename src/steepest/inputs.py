@@ -106,8 +106,9 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
         leaf = jnp.asarray(leaf)
     dtype = getattr(leaf, "dtype", None)
     if isinstance(leaf, int) or (dtype is not None and jnp.issubdtype(dtype, np.integer)):
+        shown = f"{dtype}, shape {np.shape(leaf)}" if np.ndim(leaf) else f"{leaf!r:.40}"
         raise ArgumentError(
-            f"{where} is an integer ({leaf!r:.40}); the variables must be floats: "
+            f"{where} is an integer ({shown}); the variables must be floats: "
             "write 1.0 for 1, or cast the array with .astype(float)."
         )
     if dtype is None or not jnp.issubdtype(dtype, np.floating):
