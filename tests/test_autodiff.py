@@ -57,3 +57,19 @@ def test_a_bracket_may_leave_it_open():
     )
     assert not check.differential.exact
     assert check.valid in (True, None)
+
+
+def test_rounding_in_half_precision_is_no_wrong_rule():
+    """In the weights' type, or in one that only the computation is in."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 8)), rng.standard_normal((20, 1))
+    weights = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in ((8, 16), (16, 1))]
+
+    def f(w):
+        a, b, data = (jnp.asarray(part, jnp.bfloat16) for part in (*w, x))
+        return jnp.mean((jax.nn.relu(data @ a) @ b - y) ** 2)
+
+    for dtype in (jnp.bfloat16, jnp.float32):
+        check = check_autodiff(f)([w.astype(dtype) for w in weights])
+        assert check.valid is None
+        assert "rounding" in check.reason

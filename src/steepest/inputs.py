@@ -106,8 +106,9 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
         leaf = jnp.asarray(leaf)
     dtype = getattr(leaf, "dtype", None)
     if isinstance(leaf, int) or (dtype is not None and jnp.issubdtype(dtype, np.integer)):
+        shown = f"{dtype}, shape {np.shape(leaf)}" if np.ndim(leaf) else f"{leaf!r:.40}"
         raise ArgumentError(
-            f"{where} is an integer ({leaf!r:.40}); the variables must be floats: "
+            f"{where} is an integer ({shown}); the variables must be floats: "
             "write 1.0 for 1, or cast the array with .astype(float)."
         )
     if dtype is None or not jnp.issubdtype(dtype, np.floating):
@@ -118,8 +119,9 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
         )
     if finite and not isinstance(leaf, Tracer):
         values = np.asarray(leaf, dtype=np.float64)
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
+        is_finite = np.isfinite(values)
+        if not is_finite.all():
+            bad = np.argwhere(~is_finite)
             index = "".join(f"[{', '.join(map(str, bad[0]))}]" if values.ndim else "")
             raise ArgumentError(
                 f"{where}{index} is {values[tuple(bad[0])]}; every variable must be finite."

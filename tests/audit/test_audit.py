@@ -145,3 +145,30 @@ def test_wrong_inputs_are_named():
         st.audit(lambda w, x: jnp.log(-jnp.abs(x @ w[0])), w, inputs)
     with pytest.raises(st.ArgumentError, match="model"):
         unchecked(st.audit)(3, w, inputs)
+    for model in (lambda w: w, lambda w, x, y: x):
+        with pytest.raises(st.ArgumentError, match="called with two arguments"):
+            st.audit(model, w, inputs)
+    with pytest.raises(st.ArgumentError, match="returns 'a'"):
+        st.audit(lambda w, x: "a", w, inputs)
+    with pytest.raises(st.NotScalarError, match="returns None"):
+        st.audit(network, w, (inputs, targets), lambda p, y: None)
+
+
+def test_where_derivatives_are_not_finite_the_rest_is_said():
+    root = lambda w, x: jnp.sqrt(jnp.abs(x @ w))
+    report = st.audit(root, jnp.zeros((4, 2)), (inputs, targets), squares)
+    assert report.smoothness is None
+    assert any("not finite" in reason for reason in report.unsaid)
+
+
+def test_what_overflows_in_single_precision():
+    report = st.audit(network, [1e30 * W for W in layers(4, 3, 2)], (inputs, targets), squares)
+    assert 1e59 < report.leaves[0].squared_norm < 1e62
+    assert "range" in report.kinks.autodiff_reason
+
+
+def test_a_gradient_in_half_precision_is_not_called_wrong():
+    w = [W.astype(jnp.bfloat16) for W in layers(4, 6, 2)]
+    smooth = lambda w, x: jnp.tanh(x.astype(jnp.bfloat16) @ w[0]) @ w[1]
+    report = st.audit(smooth, w, (inputs, targets), squares)
+    assert report.kinks.autodiff in (True, None)

@@ -26,6 +26,12 @@ def raises():
 
 def too_few():
     return model, 1.0
+
+def of_something(a):
+    return setup()
+
+def exits():
+    raise SystemExit(3)
 """
 
 
@@ -58,6 +64,8 @@ def test_a_page_of_text_json_and_html(file, tmp_path):
         ("raises", 1, "network_of_a_test.py:15 in raises"),
         ("setpu", 2, "did you mean setup?"),
         ("too_few", 2, "(model, params, batch)"),
+        ("of_something", 2, "must take no arguments"),
+        ("exits", 1, "network_of_a_test.py:24 in exits"),
     ],
 )
 def test_what_is_wrong_is_named(file, name, status, says):

@@ -29,6 +29,36 @@ def carry_is_another_number(x):
     return lax.scan(step, jnp.linalg.norm(x), None, length=3)[1]
 
 
+def steps():
+    """The fourth is 0.3 in float32, and just below it in float64."""
+    return jnp.arange(11, dtype=jnp.float32) * 0.1 >= 0.3
+
+
+# A degree that rests on a constant on which float32 and float64 do not agree.
+DECIDED_BY_ROUNDING = {
+    "which entries": lambda x: jnp.where(steps(), jnp.sum(x), jnp.sum(x) ** 2)[3],
+    "which place": lambda x: jnp.stack([x[0] ** (i + 1) for i in range(11)])[jnp.argmax(steps())],
+    "which branch": lambda x: lax.cond(steps()[3], lambda x: x, lambda x: x**2, x),
+    "which exponent": lambda x: x ** jnp.sum(steps()[:4]).astype(float),
+    "how many steps": lambda x: lax.fori_loop(0, jnp.argmax(steps()), lambda i, c: c * x, x),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED_BY_ROUNDING)
+def test_what_rounding_decides_is_not_proved(name):
+    assert st.homogeneity(DECIDED_BY_ROUNDING[name])(positive).status == "unknown"
+
+
+def test_a_long_chain_of_constants():
+    def f(x):
+        t = jnp.float32(0)
+        for _ in range(600):
+            t = t + 1
+        return jnp.where(jnp.arange(4) < t, x, x**2)
+
+    assert st.homogeneity(f)(x).degree == 1
+
+
 NOT_HOMOGENEOUS = {
     "what a gather fills in": lambda x: jnp.take(x, jnp.array([0, 9]), mode="fill", fill_value=7.0),
     "whether a logarithm is 0": lambda x: jnp.where(jnp.log(positive * x), 1.0, 2.0),

@@ -10,6 +10,7 @@ import steepest as st
 rng = np.random.default_rng(0)
 inputs = jnp.array(rng.standard_normal((5, 3)), jnp.float32)
 image = jnp.array(rng.standard_normal((1, 2, 6, 6)), jnp.float32)
+kept = jnp.array(rng.random((5, 4)) < 0.5)
 relu = jax.nn.relu
 
 
@@ -54,6 +55,16 @@ CASES = {
         lambda p: jax.lax.scan(lambda h, w: (relu(w @ h), None), jnp.ones(3), p[0])[0],
         [(3, 3, 3)],
         2,
+    ),
+    "dropped units": (
+        lambda p: jnp.where(kept, relu(inputs @ p[0]), 0) @ p[1],
+        [(3, 4), (4, 2)],
+        4,
+    ),
+    "a masked diagonal": (
+        lambda p: jnp.sum(jnp.where(jnp.eye(3, dtype=bool), jnp.outer(p[0], 1 / p[0]), 0)),
+        [(3,)],
+        3,
     ),
     "tanh": (lambda p: jnp.tanh(inputs @ p[0]) @ p[1], [(3, 4), (4, 1)], 0),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -64,9 +65,9 @@ def audit(
         >>> report.homogeneity.status, str(report.homogeneity.degree)
         ('proved', '2')
     """
-    for name, value in (("model", model), ("loss", loss)):
-        if not callable(value) and (name == "model" or value is not None):
-            raise ArgumentError(f"{name} is {value!r:.60}; it must be a function.")
+    _require_function(model, "model", "(params, inputs)")
+    if loss is not None:
+        _require_function(loss, "loss", "(prediction, target)")
     said = progress or (lambda words, done: None)
     unsaid: list[str] = []
     said("the model on the batch", 0.0)
@@ -84,20 +85,25 @@ def audit(
         value, loss_kinks = _loss_of(network, program)
         said("the gradient against the kinks", 0.25)
         autodiff = _autodiff(network, params, loss_kinks, program)
-        curvature = smoothness(
-            network.mean_loss,
-            program.closed,
-            list(network.point.leaves),
-            lambda words, done: said(words, 0.3 + 0.65 * done),
-        )
-        if loss_kinks.tied:
+        try:
+            curvature = smoothness(
+                network.mean_loss,
+                program.closed,
+                list(network.point.leaves),
+                lambda words, done: said(words, 0.3 + 0.65 * done),
+            )
+        except FloatingPointError as error:
+            unsaid.append(f"Curvature and step sizes: {error}.")
+        if loss_kinks.tied and curvature is not None:
             unsaid.append(
                 f"{loss_kinks.tied} numbers are on a kink, where f may have no second derivative: "
                 "the curvature is that of the piece which automatic differentiation chose."
             )
         kinks = loss_kinks
     unsaid += [f"Kinks of {step}: there is no rule for it." for step in kinks.not_read]
-    leaves = _leaves(network, h)
+    with jax.enable_x64(True):  # squares leave the range of narrower types
+        norms = balance([np.asarray(leaf, np.float64) for leaf in network.point.leaves])
+    leaves = _leaves(network, h, np.asarray(norms.squared_norms))
     open_leaves = [leaf.name for leaf in leaves if leaf.degree is None]
     if open_leaves:
         unsaid.append(
@@ -113,7 +119,6 @@ def audit(
     rescalings = h.rescalings if count <= _MOST_SLICES else None
     if rescalings is None:
         unsaid.append(f"Rescalings: {count} slices are too many to look at one by one.")
-    norms = balance(params)
     return AuditReport(
         parameters=network.point.dimension,
         examples=network.examples,
@@ -132,6 +137,21 @@ def audit(
         smoothness=curvature,
         unsaid=tuple(dict.fromkeys(unsaid)),
     )
+
+
+def _require_function(value: Any, name: str, takes: str) -> None:
+    if not callable(value):
+        raise ArgumentError(f"{name} is {value!r:.60}; it must be a function.")
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{name} takes {signature}; it is called with two arguments, {takes}."
+        ) from error
 
 
 def _listed(names: list[str], most: int = 4) -> str:
@@ -211,9 +231,16 @@ def _smooth_gradient(network: Network, program: Program) -> tuple[bool | None, s
             / (2 * h)
             for h in (1e-6 * scale, 1e-7 * scale)
         ]
+    if not np.isfinite(size):
+        return (
+            False,
+            "the gradient is not finite: it leaves the range of the type it is computed in",
+        )
     off = abs(slopes[0] - claimed)
     if off <= 1e-3 * size + 10 * abs(slopes[0] - slopes[1]):
         return True, "no kink is within rounding: the gradient is the only subgradient"
+    if off <= 16 * program.eps * size:
+        return None, f"the gradient is off by {off / size:.1g} of itself, as rounding may be"
     return False, (
         "no kink is within rounding, but the slope along a random direction is "
         f"{slopes[0]:.6g} and the gradient says {claimed:.6g}: a custom derivative rule or a "
@@ -221,8 +248,7 @@ def _smooth_gradient(network: Network, program: Program) -> tuple[bool | None, s
     )
 
 
-def _leaves(network: Network, h: Homogeneity) -> tuple[LeafFacts, ...]:
-    norms = np.asarray(balance(network.point.restore(list(network.point.leaves))).squared_norms)
+def _leaves(network: Network, h: Homogeneity, norms: np.ndarray) -> tuple[LeafFacts, ...]:
     facts = []
     for i, (name, leaf) in enumerate(zip(network.point.names, network.point.leaves, strict=True)):
         degree, reason = h.alone(i)

@@ -65,8 +65,18 @@ class Network:
 
     def _called(self, params: PyTree, inputs: PyTree) -> Any:
         if self.whole:
-            return self.model(params, inputs)
-        return jax.vmap(self.model, in_axes=(None, 0))(params, inputs)
+            return self._arrays(params, inputs)
+        return jax.vmap(self._arrays, in_axes=(None, 0))(params, inputs)
+
+    def _arrays(self, params: PyTree, inputs: PyTree) -> Any:
+        out = self.model(params, inputs)
+        for leaf in jax.tree.leaves(out):
+            if not _is_number(leaf):
+                raise ArgumentError(
+                    f"the model returns {leaf!r:.40} ({type(leaf).__name__}); it must return an "
+                    "array, or a pytree of arrays."
+                )
+        return out
 
     def mean_loss(self, leaves: list[Any]) -> Any:
         """The mean loss on the batch, one real number."""
@@ -75,6 +85,10 @@ class Network:
         if self._each:
             return jnp.mean(jax.vmap(self.loss)(predictions, self.targets))
         value = self.loss(predictions, self.targets)
+        if not _is_number(value):
+            raise NotScalarError(
+                f"the loss returns {value!r:.40}; it must give one number, or one for each example."
+            )
         shape = jnp.shape(value)
         if shape not in ((), (self.examples,)):
             raise NotScalarError(
@@ -107,6 +121,11 @@ class Network:
         except (TypeError, ValueError, IndexError):
             return False
         return getattr(out, "shape", None) == ()
+
+
+def _is_number(value: Any) -> bool:
+    """Or an array of numbers."""
+    return hasattr(value, "dtype") or isinstance(value, (int, float, complex))
 
 
 def _split(batch: PyTree) -> tuple[PyTree, PyTree]:

@@ -148,7 +148,7 @@ def _kinks(report: AuditReport) -> Section:
 
 def _curvature(s: Smoothness | None) -> Section:
     if s is None:
-        return Section("Curvature at this point", (Text("It needs a loss."),))
+        return Section("Curvature at this point", (Text("Not known; see below."),))
     items: list[tuple[str, Any]] = [
         ("Largest eigenvalue of the Hessian", f"{short(s.largest)} ± {short(s.largest_error)}"),
         ("Least eigenvalue of the Hessian", f"{short(s.least)} ± {short(s.least_error)}"),

@@ -61,6 +61,9 @@ def smoothness(
 
     Up to a million variables the loss is run in float64, its custom derivative rules read through;
     beyond, as the user wrote it.
+
+    Raises:
+        FloatingPointError: the gradient, or its derivative, is not finite there.
     """
     d = sum(int(np.size(leaf)) for leaf in leaves)
     double = d <= _DOUBLE
@@ -84,9 +87,9 @@ def smoothness(
     gradient_of = compiled(jax.grad(f))
     product_of = compiled(lambda leaves, v: jax.jvp(jax.grad(f), (leaves,), (v,))[1])
     with jax.enable_x64(double or is_double_enabled()):
-        product = lambda v: together(product_of(leaves, apart(v)))
+        product = lambda v: _finite(together(product_of(leaves, apart(v))), "the second derivative")
         step("the gradient", 0.0)
-        g = together(gradient_of(leaves))
+        g = _finite(together(gradient_of(leaves)), "the gradient")
         norm = float(np.linalg.norm(g))
         along = 0.0
         if norm > 0:
@@ -94,6 +97,12 @@ def smoothness(
         room = min(_PRODUCTS, d, max(8, _STORED // max(d, 1)))
         found = lanczos(product, d, room, kind, step)
     return Smoothness(*found, norm, along)
+
+
+def _finite(numbers: np.ndarray, what: str) -> np.ndarray:
+    if not np.all(np.isfinite(numbers)):
+        raise FloatingPointError(f"{what} is not finite here")
+    return numbers
 
 
 def lanczos(

@@ -17,7 +17,6 @@ from steepest.clarke._visit import Visit
 from steepest.convex import ConvexSet, Empty, Everything, Hull
 from steepest.errors import NotLocallyLipschitzError
 from steepest.pieces import NeedsBranch, Program, Walked, walk
-from steepest.pieces._number import dtype_eps
 
 MAX_WALKS = 512
 _SAMPLES = 200
@@ -140,8 +139,7 @@ class Assembly:
             )
 
     def rounding(self, size: float) -> float:
-        eps = max(dtype_eps(leaf.dtype) for leaf in self.program.point.leaves)
-        return 1e4 * eps * max(size, 1.0)
+        return 1e4 * self.program.eps * max(size, 1.0)
 
     def combined(self) -> ClarkeDifferential:
         leaves = [v.leaf for v in self.leaves]

@@ -56,7 +56,7 @@ def audit(
 ) -> None:
     """Audit the network that `target` sets up; exits with the status that `HELP` documents."""
     with readable_errors(debug or DEBUG.get()):
-        from steepest.cli.user_file import load, user_code
+        from steepest.cli.user_file import load, require_no_arguments, user_code
         from steepest.errors import ArgumentError
 
         for name, page in (("--html", html), ("--json", json)):
@@ -69,6 +69,7 @@ def audit(
         from steepest.audit import audit as examine
         from steepest.report import write_atomically
 
+        require_no_arguments(setup, target)
         with user_code(path):
             parts = setup()
         if not isinstance(parts, (tuple, list)) or len(parts) not in (3, 4):

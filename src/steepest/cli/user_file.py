@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ def user_code(path: Path) -> Iterator[None]:
         yield
     except SteepestError:
         raise
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         line = _last_line(error, path)
         if line is None:
             raise
@@ -35,7 +36,7 @@ def user_code(path: Path) -> Iterator[None]:
         raise UserCodeError(f"{line}\n{type(error).__name__}: {message}") from error
 
 
-def _last_line(error: Exception, path: Path) -> str | None:
+def _last_line(error: BaseException, path: Path) -> str | None:
     """The innermost frame of the file, as `file.py:12 in model: y = x @ w`."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}: {(error.text or '').strip()}"
@@ -81,3 +82,18 @@ def load(spec: str) -> tuple[Path, Callable[..., Any]]:
     if not callable(found):
         raise ArgumentError(f"{name} in {file} is a {type(found).__name__}, not a function.")
     return path, found
+
+
+def require_no_arguments(function: Callable[..., Any], spec: str) -> None:
+    """
+    Raises:
+        ArgumentError: it cannot be called without arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise ArgumentError(f"{spec} takes {signature}; it must take no arguments.") from error

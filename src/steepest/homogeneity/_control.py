@@ -125,9 +125,9 @@ def _while(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> R
     ]
     for _ in range(MOST_STEPS):  # as long as the number of steps does not depend on parameters
         answer = goes_on(carry)
-        if answer.constant is None:
+        if answer.constant is None or answer.constant.agreed is None:
             break
-        if not np.asarray(answer.constant.value):
+        if not np.asarray(answer.constant.agreed):
             return [*carry]
         carry = body(carry)
 
@@ -141,8 +141,8 @@ def _while(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> R
 def _cond(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
     which, *operands = inputs
     branches = eqn.params["branches"]
-    if which.constant is not None:
-        index = int(np.clip(np.asarray(which.constant.value), 0, len(branches) - 1))
+    if which.constant is not None and which.constant.agreed is not None:
+        index = int(np.clip(np.asarray(which.constant.agreed), 0, len(branches) - 1))
         return [*reading.body(branches[index], operands)]
     outs = [reading.body(branch, operands) for branch in branches]
     verb = "`cond` between results of {} and {}"

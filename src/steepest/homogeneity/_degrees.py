@@ -27,7 +27,7 @@ class Degrees(NamedTuple):
 
     @property
     def is_zero(self) -> bool:
-        return not self.base and not self.parts
+        return not self.parts and not self.base.terms
 
     def __add__(self, other: Degrees) -> Degrees:  # pyright: ignore[reportIncompatibleMethodOverride]
         base = self.base + other.base
@@ -136,6 +136,25 @@ def compressed(part: np.ndarray) -> np.ndarray:
         if size > 1 and np.all(ids == ids.take([0], axis)):
             part, ids = part.take([0], axis), ids.take([0], axis)
     return part
+
+
+def of_known(forms: np.ndarray) -> Degrees | None:
+    """The degrees of an array where None stands for what fits any; None if nothing else is there.
+
+    Along an axis where the others have one degree in each line, all of the line has it.
+    """
+    numbers: dict[Form | None, int] = {None: -1}
+    ids = np.array([numbers.setdefault(f, len(numbers) - 1) for f in forms.reshape(-1)], int)
+    ids = ids.reshape(forms.shape)
+    if not ids.size or ids.max() < 0:
+        return None
+    for axis in range(ids.ndim):
+        most = ids.max(axis, keepdims=True)
+        if np.all((ids == most) | (ids < 0)):
+            ids = most
+    ids[ids < 0] = 0
+    distinct = np.array([*numbers][1:], object)
+    return disjoint_degrees(ZERO, [distinct[ids]])
 
 
 def along(forms: Sequence[Form], axis: int, rank: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from steepest.homogeneity._degrees import (
     Degrees,
     dense,
     disjoint_degrees,
+    of_known,
 )
 from steepest.homogeneity._exponents import read_exponent
 from steepest.homogeneity._form import ZERO, Coefficient
@@ -88,7 +89,7 @@ def raised(degrees: Degrees | None, exponent: Coefficient) -> Degrees | None:
 
 def _pow(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
     base, exponent = inputs
-    if exponent.constant is None or base.constant is not None:
+    if exponent.constant is None or base.constant is not None or exponent.constant.agreed is None:
         reading.need_degree_zero(eqn, inputs)
         return [INVARIANT]
     values = np.asarray(exponent.constant.value)
@@ -114,21 +115,16 @@ def _select(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> 
     which, *cases = inputs
     shape = eqn.outvars[0].aval.shape
     alike = reading.agrees(cases) and not any(v.degrees and v.degrees.parts for v in cases)
-    if which.constant is None or alike or int(np.prod(shape)) > _DENSE:
+    mask = None if which.constant is None or alike else which.constant.agreed
+    if mask is None or int(np.prod(shape)) > _DENSE:
         return [reading.joined(cases, eqn, "`where` between values of {} and {}")]
     # A constant mask: each entry has the degree of its own case.
-    chosen = np.broadcast_to(np.asarray(which.constant.value).astype(int), shape)
-    forms = [dense(v.degrees or INVARIANT, shape) for v in cases]
-    present = [k for k, v in enumerate(cases) if not v.fits]
-    if not np.any(np.isin(chosen, present)):
-        return [None]
-    out = np.empty(shape, object)
-    # What fits any degree takes that of the first entry that does not.
-    first = np.argwhere(np.isin(chosen, present))[0]
-    out[...] = forms[chosen[tuple(first)]][tuple(first)]
-    for k in present:
-        out[chosen == k] = forms[k][chosen == k]
-    return [disjoint_degrees(ZERO, [out])]
+    chosen = np.broadcast_to(np.asarray(mask).astype(int), shape)
+    out = np.full(shape, None)
+    for k, v in enumerate(cases):
+        if v.degrees is not None and not v.fits:
+            out[chosen == k] = dense(v.degrees, shape)[chosen == k]
+    return [of_known(out)]
 
 
 def _convert(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:

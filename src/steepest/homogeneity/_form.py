@@ -9,7 +9,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 Coefficient = int | Fraction
@@ -55,14 +55,9 @@ class Form:
             return ZERO
         return Form({u: c * factor for u, c in self.terms.items()})
 
-    @property
-    def total(self) -> Fraction:
-        """Its value where every unknown is 1."""
-        return Fraction(sum(self.terms.values()))
-
-    def alone(self, unknown: int) -> Fraction:
-        """Its value where this unknown is 1 and the others are 0."""
-        return Fraction(self.terms.get(unknown, 0))
+    def at(self, chosen: Collection[int]) -> Coefficient:
+        """Its value where these unknowns are 1 and the others are 0."""
+        return sum(c for u, c in self.terms.items() if u in chosen)
 
     def __repr__(self) -> str:
         return " + ".join(f"{c}·u{u}" for u, c in sorted(self.terms.items())) or "0"

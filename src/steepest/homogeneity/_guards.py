@@ -78,6 +78,7 @@ DESCRIBED = _REAL | _TESTS | _names("sqrt cbrt integer_pow div pow")
 _THROUGH = MOVED | _names("neg abs square sqrt cbrt")
 _ZERO_OF_ZEROS = _names("neg abs add sub max min square sqrt")
 _OF_NONNEGATIVE = MOVED | _names("add mul div min reduce_sum reduce_max reduce_min cumsum pow")
+_SIGNED = _OF_NONNEGATIVE | _names("abs square sqrt exp integer_pow max")
 
 
 def describe(eqn: Any, inputs: list[Value], out: Value) -> None:
@@ -88,7 +89,7 @@ def describe(eqn: Any, inputs: list[Value], out: Value) -> None:
         terms = inputs[1:] if name == "select_n" else inputs
         out.real = all(v.real or _is_real(v) for v in terms)
     dtype = eqn.outvars[0].aval.dtype
-    if jnp.issubdtype(dtype, np.floating):
+    if name in _SIGNED and jnp.issubdtype(dtype, np.floating):
         out.nonnegative = _nonnegative(name, eqn, inputs)
     if name == "sqrt":
         out.real = inputs[0].real and inputs[0].nonnegative

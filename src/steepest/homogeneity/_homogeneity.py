@@ -10,26 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, UnsupportedPrimitiveError
 from steepest.homogeneity._degrees import Degrees
+from steepest.homogeneity._evaluation import Evaluation
 from steepest.homogeneity._form import Form, unknown
 from steepest.homogeneity._interpretation import Interpretation
 from steepest.homogeneity._refutation import Counterexample, refute
 from steepest.homogeneity._requirement import Requirement, in_words
 from steepest.homogeneity._value import Value
 from steepest.inputs import Point, as_point
-from steepest.pieces import is_double_enabled, run_in_double
-from steepest.pieces._compile import compiled
-from steepest.pieces._concrete import run
+from steepest.pieces import is_double_enabled
 
 Status = Literal["proved", "refuted", "unknown"]
 
@@ -153,9 +151,9 @@ class Analysis:
     """f traced once and read once; each leaf has an unknown exponent of its own."""
 
     def __init__(self, f: Callable[[PyTree], PyTree], point: Point):
-        self.f, self.point = f, point
+        self.point = point
         self.closed = traced(f, point)
-        self.double = is_double_enabled() or any(leaf.dtype == np.float64 for leaf in point.leaves)
+        self.evaluation = Evaluation(f, self.closed, point, double=in_double(point))
         reading = Interpretation()
         with jax.enable_x64(True), np.errstate(all="ignore"):
             args = [Value(Degrees(unknown(i)), real=True) for i in range(len(point.leaves))]
@@ -167,19 +165,31 @@ class Analysis:
 
     def proved(self, which: Sequence[int]) -> tuple[Fraction | Literal["any"] | None, str]:
         """The degree in these leaves together (None where not proved), and why."""
-        chosen = set(which)
-        everything = len(chosen) == len(self.point.leaves)
-
-        def value(form: Form) -> Fraction:
-            if everything:
-                return form.total
-            return sum((form.alone(i) for i in chosen), Fraction(0))
-
-        broken = first_broken(self.requirements, value)
+        chosen = frozenset(which)
+        broken = self._first_broken(chosen)
         if broken is not None:
-            return None, broken.words(value)
+            return None, broken.words(lambda form: form.at(chosen))
         reason = "; ".join(("by the rules", *self.notes))
-        return ("any" if self.degree is None else value(self.degree)), reason
+        return ("any" if self.degree is None else Fraction(self.degree.at(chosen))), reason
+
+    def _first_broken(self, chosen: frozenset[int]) -> Requirement | None:
+        if len(chosen) == 1:
+            (leaf,) = chosen
+            return self._broken_alone.get(leaf)
+        broken = (
+            r for r in self.requirements if r.never or r.left.at(chosen) != r.right.at(chosen)
+        )
+        return next(broken, None)
+
+    @cached_property
+    def _broken_alone(self) -> dict[int, Requirement]:
+        """The first requirement that each leaf breaks, scaled alone: all in one pass."""
+        first: dict[int, Requirement] = {}
+        for r in self.requirements:
+            leaves = range(len(self.point.leaves)) if r.never else (r.left - r.right).terms
+            for leaf in leaves:
+                first.setdefault(leaf, r)
+        return first
 
     def record(self, which: Sequence[int]) -> DegreeRecord:
         degree, reason = self.proved(which)
@@ -193,29 +203,10 @@ class Analysis:
     def refuted(self, which: Sequence[int]) -> Counterexample | None:
         if not self.runs_in_double:
             return None
-        types = [leaf.dtype for leaf in self.point.leaves]
-        start = [np.asarray(leaf, np.float64) for leaf in self.point.leaves]
-
-        def cast(leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
-            return [np.asarray(leaf).astype(t) for leaf, t in zip(leaves, types, strict=True)]
-
-        # Walked over in NumPy, a loop would be traced anew each time.
-        double = compiled(partial(run_in_double, self.closed))
-        walk = double if _has_loops(self.closed.jaxpr) else partial(run, self.closed)
-
-        def evaluate(leaves: Sequence[np.ndarray]) -> np.ndarray:
-            with jax.enable_x64(True):
-                return _flat(walk([np.asarray(leaf, np.float64) for leaf in leaves]))
-
-        def as_the_caller(leaves: Sequence[np.ndarray]) -> np.ndarray:
-            with jax.enable_x64(self.double):
-                out = self.f(self.point.restore([jnp.asarray(leaf) for leaf in leaves]))
-                return _flat(jax.tree.leaves(out))
-
         most = int(np.clip(20_000 / (1 + len(self.closed.jaxpr.eqns)), 60, 600))
         try:
             with np.errstate(all="ignore"):
-                found = refute(evaluate, start, tuple(which), cast, as_the_caller, most)
+                found = refute(self.evaluation, tuple(which), most)
         except UnsupportedPrimitiveError:  # f cannot be had in float64
             return None
         if found is None:
@@ -226,32 +217,14 @@ class Analysis:
 
 def traced(f: Callable[[PyTree], PyTree], point: Point) -> jex_core.ClosedJaxpr:
     """f as a program of its leaves, in the caller's own precision."""
-    double = any(leaf.dtype == np.float64 for leaf in point.leaves)
-    with jax.enable_x64(double or is_double_enabled()):
-        leaves = [jnp.asarray(leaf) for leaf in point.leaves]
-        closed = jax.make_jaxpr(lambda variables: f(point.restore(variables)))(leaves)
+    with jax.enable_x64(in_double(point)):
+        closed = jax.make_jaxpr(lambda leaves: f(point.restore(leaves)))(list(point.leaves))
     if not closed.out_avals:
         name = getattr(f, "__name__", type(f).__name__)
         raise ArgumentError(f"{name} returns nothing; it must return an array.")
     return closed
 
 
-def first_broken(
-    requirements: Sequence[Requirement], value: Callable[[Form], Fraction]
-) -> Requirement | None:
-    for r in requirements:
-        if r.never or value(r.left) != value(r.right):
-            return r
-    return None
-
-
-def _has_loops(jaxpr: Any) -> bool:
-    return any(
-        eqn.primitive.name in ("scan", "while", "cond")
-        or any(map(_has_loops, jex_core.jaxprs_in_params(eqn.params)))
-        for eqn in jaxpr.eqns
-    )
-
-
-def _flat(outs: Sequence[Any]) -> np.ndarray:
-    return np.concatenate([np.asarray(out, np.float64).reshape(-1) for out in outs])
+def in_double(point: Point) -> bool:
+    """Whether f is to run with float64 switched on: asked for by JAX's flag, or by a leaf."""
+    return is_double_enabled() or any(leaf.dtype == np.float64 for leaf in point.leaves)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
 
@@ -39,6 +40,7 @@ from steepest.homogeneity._value import Constant, Value, known
 from steepest.pieces import called_jaxpr
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
+from steepest.pieces._host import is_key
 from steepest.pieces._source import defined_by_jax
 from steepest.pieces._uses import last_uses
 
@@ -76,7 +78,7 @@ class Interpretation:
             return known(atom.val) if isinstance(atom, jex_core.Literal) else env[atom]
 
         for eqn in jaxpr.eqns:
-            if any(_is_reference(atom) for atom in (*eqn.invars, *eqn.outvars)):
+            if any(map(_is_reference, eqn.invars)) or any(map(_is_reference, eqn.outvars)):
                 self.runs_in_double = False
                 self.never(eqn, f"`{eqn.primitive.name}` on an array that changes in place,")
                 env.update((var, Value(INVARIANT)) for var in eqn.outvars)
@@ -118,12 +120,13 @@ class Interpretation:
 
     def by_rule(self, eqn: Any, inputs: list[Value], wanted: list[bool]) -> list[Value]:
         name = eqn.primitive.name
-        inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
-        if any(v.shift is not None for v in inputs):
-            log_rule = LOG_RULES.get(name)
-            if log_rule is None:
-                return needed(self, eqn, inputs)
-            return log_rule(self, eqn, inputs, RULES)
+        if not all(v.is_plain for v in inputs):
+            inputs = [self.settled(v) if v.pending is not None else v for v in inputs]
+            if any(v.shift is not None for v in inputs):
+                log_rule = LOG_RULES.get(name)
+                if log_rule is None:
+                    return needed(self, eqn, inputs)
+                return log_rule(self, eqn, inputs, RULES)
         rule = RULES.get(name)
         if rule is None:
             self.need_degree_zero(eqn, inputs)
@@ -288,10 +291,52 @@ def _can_be_computed(eqn: Any) -> bool:
 
 def _computed_later(eqn: Any, inputs: list[Value]) -> list[Value]:
     constants = [v.constant for v in inputs if v.constant is not None]
+    exact = all(constant.is_exact for constant in constants) and _is_exact(eqn)
     whole = Constant(
-        lambda: evaluate(eqn, [widened(constant.value) for constant in constants]), at_hand=False
+        lambda: evaluate(eqn, [widened(constant.value) for constant in constants]),
+        at_hand=False,
+        own=None if exact else lambda: _in_own_types(eqn, constants),
+        sources=constants,
     )
-    return [
-        Value(INVARIANT, Constant(lambda i=i: whole.value[i], at_hand=False))
-        for i in range(len(eqn.outvars))
+    outs = []
+    for i in range(len(eqn.outvars)):
+        own = None if exact else lambda i=i: whole.own[i]
+        of_whole = lambda i=i: whole.value[i]
+        outs.append(Constant(of_whole, at_hand=False, own=own, sources=[whole]))
+    return [Value(INVARIANT, constant) for constant in outs]
+
+
+# Their results are numbers that go in, or are 0 beside them: nothing is rounded.
+_MOVES = (
+    "broadcast_in_dim reshape squeeze expand_dims transpose slice rev concatenate gather "
+    "dynamic_slice dynamic_update_slice select_n neg abs max min sign copy pad split sort top_k "
+    "reduce_max reduce_min cummax cummin stop_gradient stack unstack tile scatter"
+)
+_EXACT = frozenset(_MOVES.split())
+
+
+def _is_exact(eqn: Any) -> bool:
+    """Whether float64 and the program's own types give the same, of the same numbers."""
+    if eqn.primitive.name in _EXACT:
+        return True
+    if eqn.primitive.name == "convert_element_type":
+        old, new = eqn.invars[0].aval.dtype, eqn.params["new_dtype"]
+        if old == np.bool_ or (jnp.issubdtype(old, np.floating) and _holds(new, old)):
+            return True
+    inner = list(jex_core.jaxprs_in_params(eqn.params))
+    if inner:
+        return all(_is_exact(e) for jaxpr in inner for e in jaxpr.eqns)
+    return not any(jnp.issubdtype(var.aval.dtype, np.inexact) for var in eqn.outvars)
+
+
+def _holds(wide: Any, narrow: Any) -> bool:
+    return jnp.issubdtype(wide, np.inexact) and jnp.promote_types(wide, narrow) == wide
+
+
+def _in_own_types(eqn: Any, constants: list[Constant]) -> list[Any]:
+    values = [
+        value if is_key(value := constant.own) else jnp.asarray(value, atom.aval.dtype)
+        for constant, atom in zip(constants, eqn.invars, strict=True)
     ]
+    out = eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params))
+    return list(out) if eqn.primitive.multiple_results else [out]

@@ -70,7 +70,7 @@ def _multiple(inverse: bool) -> LogRule:
 
 def _number(v: Value, eqn: Any) -> Coefficient | None:
     """A constant that is one real number, read as the fraction it stands for."""
-    value = np.asarray(widened(v.constant.value if v.constant else None))
+    value = np.asarray(widened(v.constant.agreed if v.constant else None))
     if value.size != 1 or value.dtype.kind not in "fiu":
         return None
     return read_exponent(float(value.reshape(())), eqn.outvars[0].aval.dtype)

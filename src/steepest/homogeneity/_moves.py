@@ -21,9 +21,8 @@ from steepest.pieces._concrete import evaluate, widened
 
 
 def _fixed_indices(inputs: Sequence[Value]) -> list[Any] | None:
-    if all(v.constant is not None for v in inputs):
-        return [widened(v.constant.value) for v in inputs if v.constant is not None]
-    return None
+    agreed = [None if v.constant is None else v.constant.agreed for v in inputs]
+    return None if any(value is None for value in agreed) else list(map(widened, agreed))
 
 
 def _move(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:

@@ -9,10 +9,12 @@ factor that is periodic in log₂.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from steepest.homogeneity._evaluation import Evaluation
 
 FACTORS = (3.0, 1.7)
 _NEAR = 4  # powers of α each way that are looked at one by one
@@ -20,8 +22,6 @@ _CANDIDATES = 8  # of which the plainest is given
 _PLAIN = 0.04  # of a counterexample that needs no better one
 _CLEAR = 0.02  # the two sides differ by this share at least
 _NOISE = 1e-12  # relative change of p that must leave f nearly what it is
-
-Evaluate = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 class Counterexample(NamedTuple):
@@ -37,44 +37,59 @@ class Counterexample(NamedTuple):
 
 
 def refute(
-    evaluate: Evaluate,
-    leaves: Sequence[np.ndarray],
+    f: Evaluation,
     scaled: Sequence[int],
-    cast: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
-    check: Evaluate,
     most: int,
 ) -> tuple[float, list[np.ndarray]] | None:
     """(α, leaves) that refute homogeneity in the leaves `scaled` together, or None.
 
+    It is searched for by whichever values are had soonest, and must stand in float64 and as the
+    caller evaluates f.
+
     Args:
-        evaluate: f in float64, all its entries flat.
-        leaves: the caller's point.
+        f: with the caller's point.
         scaled: which leaves α multiplies.
-        cast: leaves rounded to the caller's types.
-        check: f as the caller would evaluate it: the counterexample must stand there too.
         most: about how many evaluations to spend.
+
+    Raises:
+        UnsupportedPrimitiveError: f cannot be had in float64.
     """
     rng = np.random.default_rng(0)
-    rays = [
-        _Ray(evaluate, base, scaled, alpha, rng)
-        for base in _points(leaves, rng)
-        for alpha in FACTORS
-    ]
-    tried = 0
-    best: tuple[float, float, list[np.ndarray]] | None = None
+    start = [np.asarray(leaf, np.float64) for leaf in f.point.leaves]
+    points = [_Points(f, base, scaled, rng) for base in _bases(start, rng)]
+    rays = [_Ray(of, alpha) for of in points for alpha in FACTORS]
+
+    def plainest(candidates: list[_Candidate]) -> tuple[float, list[np.ndarray]] | None:
+        for ray, k, _ in sorted(candidates, key=lambda candidate: -candidate.clarity):
+            if not ray.stands_in_double(k):
+                continue
+            at = f.cast(ray.points.at(ray.alpha**k))
+            factors = [ray.alpha**j for j in range(3)]
+            values = [f.as_the_caller(scaled_by(at, scaled, factor)) for factor in factors]
+            if _differs(values, ray.alpha):
+                return ray.alpha, at
+        return None
+
+    waiting: list[_Candidate] = []
     for ray, k in _places(rays):
-        if sum(len(r.values) for r in rays) > most:
+        if sum(len(of.values) for of in points) > most:
             break
-        if not ray.refutes(k):
+        triple = ray.triple(k)
+        if not _differs(triple, ray.alpha):
             continue
-        at = cast(ray.point(k))
-        clear = _clarity(check, at, scaled, ray.alpha, cast)
-        if clear > (best[0] if best else 0.0):
-            best = clear, ray.alpha, at
-        tried += 1
-        if best and (best[0] > _PLAIN or tried >= _CANDIDATES):
-            break
-    return best and best[1:]
+        candidate = _Candidate(ray, k, _clarity(triple, ray.alpha))
+        if candidate.clarity > _PLAIN:
+            found = plainest([candidate])
+            if found is not None:
+                return found
+            continue
+        waiting.append(candidate)
+        if len(waiting) == _CANDIDATES:
+            found = plainest(waiting)
+            if found is not None:
+                return found
+            waiting.clear()
+    return plainest(waiting)
 
 
 def _places(rays: Sequence[_Ray]) -> Iterator[tuple[_Ray, int]]:
@@ -93,7 +108,7 @@ def _places(rays: Sequence[_Ray]) -> Iterator[tuple[_Ray, int]]:
                     yield from ((ray, k) for k in sorted(inside, key=abs))
 
 
-def _points(leaves: Sequence[np.ndarray], rng: np.random.Generator) -> list[list[np.ndarray]]:
+def _bases(leaves: Sequence[np.ndarray], rng: np.random.Generator) -> list[list[np.ndarray]]:
     """The caller's point (whose zeros may hide what breaks), then two that have no zeros."""
     sizes = [float(np.sqrt(np.mean(leaf**2))) if leaf.size else 0.0 for leaf in leaves]
     near = [
@@ -105,47 +120,73 @@ def _points(leaves: Sequence[np.ndarray], rng: np.random.Generator) -> list[list
     return [[np.asarray(leaf) for leaf in base] for base in (leaves, near, positive)]
 
 
-class _Ray:
-    """f at α^k p, computed once for each k."""
+class _Points:
+    """f where the chosen leaves of one point are multiplied by a factor: computed once for each."""
 
     def __init__(
         self,
-        evaluate: Evaluate,
+        f: Evaluation,
         base: list[np.ndarray],
         scaled: Sequence[int],
-        alpha: float,
         rng: np.random.Generator,
     ):
-        self.evaluate, self.base, self.scaled, self.alpha = evaluate, base, scaled, alpha
-        self.rng = rng
-        self.values: dict[int, np.ndarray] = {}
+        self.f, self.base, self.scaled, self.rng = f, base, scaled, rng
+        self.values: dict[float, np.ndarray] = {}
+        self._in_double: dict[float, np.ndarray] = {} if f.is_long else self.values
+        self._steady: dict[float, bool] = {}
 
-    def point(self, k: int) -> list[np.ndarray]:
-        return scaled_by(self.base, self.scaled, self.alpha**k)
+    def at(self, factor: float) -> list[np.ndarray]:
+        return scaled_by(self.base, self.scaled, factor)
 
-    def value(self, k: int) -> np.ndarray:
-        if k not in self.values:
-            self.values[k] = self.evaluate(self.point(k))
-        return self.values[k]
+    def value(self, factor: float) -> np.ndarray:
+        if factor not in self.values:
+            evaluate = self.f.as_the_caller if self.f.is_long else self.f.in_double
+            self.values[factor] = evaluate(self.at(factor))
+        return self.values[factor]
+
+    def in_double(self, factor: float) -> np.ndarray:
+        if factor not in self._in_double:
+            self._in_double[factor] = self.f.in_double(self.at(factor))
+        return self._in_double[factor]
+
+    def is_steady(self, factor: float) -> bool:
+        """Whether rounding leaves f nearly what it is: what cancels down to it proves nothing."""
+        if factor not in self._steady:
+            moved = [
+                np.asarray(leaf * (1 + _NOISE * self.rng.choice([-1, 1], size=leaf.shape)))
+                for leaf in self.at(factor)
+            ]
+            value = self.in_double(factor)
+            change = np.abs(self.f.in_double(moved) - value)
+            self._steady[factor] = bool(np.all(change <= 1e-6 * np.abs(value) + 1e-300))
+        return self._steady[factor]
+
+
+class _Ray(NamedTuple):
+    """The points α^k p."""
+
+    points: _Points
+    alpha: float
+
+    def triple(self, k: int, stride: int = 1) -> list[np.ndarray]:
+        return [self.points.value(self.alpha ** (k + j * stride)) for j in range(3)]
 
     def bends(self, k: int, stride: int) -> bool:
         """Whether three points, this many powers apart, are on no common power."""
-        return _differs([self.value(k + j * stride) for j in range(3)], self.alpha**stride)
+        return _differs(self.triple(k, stride), self.alpha**stride)
 
-    def refutes(self, k: int) -> bool:
-        triple = [self.value(k + j) for j in range(3)]
-        if not _differs(triple, self.alpha):
-            return False
-        # What cancels down to rounding proves nothing.
-        for j, value in enumerate(triple):
-            moved = [
-                np.asarray(leaf) * (1 + _NOISE * self.rng.choice([-1, 1], size=leaf.shape))
-                for leaf in self.point(k + j)
-            ]
-            change = np.abs(self.evaluate([np.asarray(leaf) for leaf in moved]) - value)
-            if not np.all(change <= 1e-6 * np.abs(value) + 1e-300):
-                return False
-        return True
+    def stands_in_double(self, k: int) -> bool:
+        factors = [self.alpha ** (k + j) for j in range(3)]
+        exact = [self.points.in_double(factor) for factor in factors]
+        return _differs(exact, self.alpha) and all(map(self.points.is_steady, factors))
+
+
+class _Candidate(NamedTuple):
+    """f(α^k p), f(α^{k+1} p) and f(α^{k+2} p) differ from a common power: how plainly, 0 to 1."""
+
+    ray: _Ray
+    k: int
+    clarity: float
 
 
 def scaled_by(
@@ -174,21 +215,12 @@ def _differs(values: Sequence[np.ndarray], alpha: float) -> bool:
     return bool(np.ptp(powers) > _CLEAR)
 
 
-def _clarity(
-    check: Evaluate,
-    leaves: list[np.ndarray],
-    scaled: Sequence[int],
-    alpha: float,
-    cast: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
-) -> float:
-    """How plainly f, as the caller evaluates it, refutes; 0 where it does not.
+def _clarity(values: Sequence[np.ndarray], alpha: float) -> float:
+    """How plainly values that differ from a common power do so.
 
     A reader who has f(p) and f(αp) alone would try the power of α between them: the further that
     is from a simple fraction, the better. A change of sign, or to or from 0, leaves no power.
     """
-    values = [check(cast(scaled_by(leaves, scaled, alpha**j))) for j in range(3)]
-    if not _differs(values, alpha):
-        return 0.0
     f0, f1, _ = values
     if np.any((f0 * f1 < 0) | ((f0 == 0) != (f1 == 0))):
         return 1.0
@@ -197,4 +229,4 @@ def _clarity(
         return _PLAIN / 2
     powers = np.log(np.abs(f1[alive] / f0[alive])) / np.log(alpha)
     simple = [np.max(np.abs(powers - np.round(powers * q) / q)) for q in (1, 2, 3)]
-    return max(float(min(simple)), float(np.ptp(powers)), 1e-9)
+    return max(float(min(simple)), float(np.ptp(powers)))

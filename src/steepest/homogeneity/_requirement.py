@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-from steepest.homogeneity._form import Form
+from steepest.homogeneity._form import Coefficient, Form
 from steepest.pieces import user_line
 
 
@@ -19,7 +18,7 @@ class _End:
 END = _End()
 
 
-def in_words(degree: Fraction) -> str:
+def in_words(degree: Coefficient) -> str:
     return f"degree {degree}"
 
 

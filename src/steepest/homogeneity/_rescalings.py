@@ -9,9 +9,7 @@ Srebro 2015).
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,41 +19,11 @@ import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
-from steepest.homogeneity._degrees import Degrees, along
-from steepest.homogeneity._form import ZERO, Coefficient, Form, unknown
+from steepest.homogeneity._form import Coefficient, Form
 from steepest.homogeneity._interpretation import Interpretation
+from steepest.homogeneity._slices import Slice, Slices, Vector
 from steepest.homogeneity._value import Value
 from steepest.inputs import Point, as_point
-
-Vector = dict[int, Coefficient]
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A leaf, or one index along one of its axes, with its power of c.
-
-    Attributes:
-        leaf: the leaf's number.
-        name: how a person writes the leaf.
-        axis, index: which slice; None for the whole leaf.
-        exponent: the entries are multiplied by c to this power, once for each slice they are in.
-    """
-
-    leaf: int
-    name: str
-    axis: int | None
-    index: int | None
-    rank: int
-    exponent: Fraction
-
-    def __str__(self) -> str:
-        place = ""
-        if self.axis is not None:
-            marks = [":"] * self.rank
-            marks[self.axis] = str(self.index)
-            place = f"[{', '.join(marks)}]"
-        power = {1: "· c", -1: "/ c"}.get(self.exponent, f"· c^({self.exponent})")  # pyright: ignore
-        return f"{self.name}{place} {power}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +68,7 @@ class Rescaling:
 
 def find_rescalings(closed: jex_core.ClosedJaxpr, point: Point) -> tuple[Rescaling, ...]:
     """A basis of the rescalings that the rules prove, each with as few entries as was found."""
-    slices = _Slices(point)
+    slices = Slices(point)
     reading = Interpretation()
     with jax.enable_x64(True), np.errstate(all="ignore"):
         outs = reading.run(closed, [Value(d, real=True) for d in slices.degrees])
@@ -114,130 +82,6 @@ def find_rescalings(closed: jex_core.ClosedJaxpr, point: Point) -> tuple[Rescali
     vectors = _sparsified(solutions(equations, slices.count), slices)
     found = [Rescaling(tuple(slices.named(v))) for v in vectors]
     return tuple(r for r in found if r.slices)
-
-
-class _Slices:
-    """The unknowns: one for each index along each axis of each leaf.
-
-    A factor for all rows and its inverse for all columns do nothing: the first index of every axis
-    but one has none.
-    """
-
-    def __init__(self, point: Point):
-        self.point = point
-        self.count = 0
-        self.degrees: list[Degrees] = []
-        self.places: list[tuple[int, int, int]] = []  # leaf, axis, index of each unknown
-        for number, leaf in enumerate(point.leaves):
-            shape = np.shape(leaf)
-            if not shape:
-                self.degrees.append(Degrees(self._new(number, 0, 0)))
-                continue
-            base, parts = ZERO, []
-            for axis, size in enumerate(shape):
-                forms = [
-                    ZERO if axis and not index else self._new(number, axis, index)
-                    for index in range(size)
-                ]
-                if size > 1:
-                    parts.append(along(forms, axis, len(shape)))
-                elif size == 1:
-                    base = base + forms[0]
-            self.degrees.append(Degrees(base, tuple(parts)))
-
-    def _new(self, leaf: int, axis: int, index: int) -> Form:
-        self.places.append((leaf, axis, index))
-        self.count += 1
-        return unknown(self.count - 1)
-
-    def starts(self) -> dict[tuple[int, int], int]:
-        """Where each leaf's axis begins in a vector of all slices, those without unknown too."""
-        places, total = {}, 0
-        for leaf, array in enumerate(self.point.leaves):
-            for axis, size in enumerate(np.shape(array) or (1,)):
-                places[leaf, axis] = total
-                total += size
-        return places
-
-    def entries(self) -> np.ndarray:
-        """How many entries each slice has."""
-        counts = []
-        for array in self.point.leaves:
-            for size in np.shape(array) or (1,):
-                counts += [np.size(array) / max(size, 1)] * size
-        return np.array(counts)
-
-    def gauges(self) -> list[dict[int, float]]:
-        """What does nothing: every index of an axis against every one of the first."""
-        starts, found = self.starts(), []
-        for leaf, array in enumerate(self.point.leaves):
-            shape = np.shape(array)
-            for axis in range(1, len(shape)):
-                rows = {starts[leaf, axis] + k: 1.0 for k in range(shape[axis])}
-                found.append(rows | {starts[leaf, 0] + k: -1.0 for k in range(shape[0])})
-        return found
-
-    def by_leaf(self, vector: Vector) -> Iterator[tuple[int, list[Vector]]]:
-        """For each leaf that takes part, the exponents along each of its axes."""
-        leaves: dict[int, list[Vector]] = {}
-        for u, c in vector.items():
-            leaf, axis, index = self.places[u]
-            rank = max(np.ndim(self.point.leaves[leaf]), 1)
-            leaves.setdefault(leaf, [{} for _ in range(rank)])[axis][index] = c
-        yield from leaves.items()
-
-    def support(self, vector: Vector) -> int:
-        """How many entries are multiplied by something."""
-        total = 0
-        for leaf, axes in self.by_leaf(vector):
-            shape = np.shape(self.point.leaves[leaf]) or (1,)
-            sums: Counter[Coefficient] = Counter({0: 1})
-            for size, exponents in zip(shape, axes, strict=True):
-                counts = Counter(exponents.values())
-                counts[0] += size - len(exponents)
-                both: Counter[Coefficient] = Counter()
-                for (a, m), (b, n) in itertools.product(sums.items(), counts.items()):
-                    both[a + b] += m * n
-                sums = both
-            total += sum(sums.values()) - sums[0]
-        return total
-
-    def named(self, vector: Vector) -> Iterator[Slice]:
-        for leaf, axes in self.by_leaf(vector):
-            array, name = self.point.leaves[leaf], self.point.names[leaf]
-            shape = np.shape(array)
-            options = [_common(e, size) for e, size in zip(axes, shape or (1,), strict=True)]
-            chosen = min(itertools.product(*options), key=lambda c: _listed(axes, shape or (1,), c))
-            whole = sum(chosen)
-            if whole or not shape:
-                exponent = whole if shape else axes[0].get(0, 0)
-                if exponent:
-                    yield Slice(leaf, name, None, None, len(shape), Fraction(exponent))
-            if not shape:
-                continue
-            for axis, (exponents, usual) in enumerate(zip(axes, chosen, strict=True)):
-                for index in range(shape[axis]):
-                    rest = exponents.get(index, 0) - usual
-                    if rest:
-                        yield Slice(leaf, name, axis, index, len(shape), Fraction(rest))
-
-
-def _common(exponents: Vector, size: int) -> list[Coefficient]:
-    """The exponents met most often along an axis: candidates for what counts as usual."""
-    counts = Counter(exponents.values())
-    counts[0] += size - len(exponents)
-    return [c for c, n in counts.most_common(3) if n] or [0]
-
-
-def _listed(
-    axes: Sequence[Vector], shape: Sequence[int], usual: Sequence[Coefficient]
-) -> tuple[int, int]:
-    """How many slices are named where these exponents are the usual ones."""
-    off = 0
-    for exponents, size, u in zip(axes, shape, usual, strict=True):
-        same = sum(c == u for c in exponents.values()) + (size - len(exponents)) * (u == 0)
-        off += size - same
-    return off + bool(sum(usual)), sum(map(abs, usual)) != 0
 
 
 def solutions(equations: Sequence[Form], count: int) -> list[Vector]:
@@ -279,7 +123,7 @@ def _add(terms: Vector, others: Vector, factor: Coefficient) -> None:
             terms.pop(u, None)
 
 
-def _sparsified(vectors: list[Vector], slices: _Slices) -> list[Vector]:
+def _sparsified(vectors: list[Vector], slices: Slices) -> list[Vector]:
     """The same span with fewer entries in the vectors that have most.
 
     Each such vector v gets the multiples of the others added that make Σ entries · |exponent| the
@@ -307,7 +151,7 @@ def _sparsified(vectors: list[Vector], slices: _Slices) -> list[Vector]:
 _FEW, _LONG, _LARGEST = 40, 16, 20_000
 
 
-def _multiples(v: Vector, others: list[Vector], slices: _Slices) -> list[Fraction]:
+def _multiples(v: Vector, others: list[Vector], slices: Slices) -> list[Fraction]:
     """y minimizing Σ_s entries(s) |v + Σ y_j others_j + gauge|_s."""
     from scipy import sparse  # here, since few ask for rescalings and it is slow to import
     from scipy.optimize import linprog

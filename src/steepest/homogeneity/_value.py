@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,24 +14,80 @@ from steepest.pieces._concrete import widened
 
 
 class Constant:
-    """A number that does not depend on the parameters, computed only when it is asked for."""
+    """A number that does not depend on the parameters, computed only when it is asked for.
 
-    def __init__(self, compute: Callable[[], Any], *, at_hand: bool):
-        self._compute, self.at_hand = compute, at_hand
+    Args:
+        compute: in float64.
+        at_hand: whether that costs nothing.
+        own: in the types that the program is written in, where that may round otherwise.
+        sources: the numbers that it is computed from.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[], Any],
+        *,
+        at_hand: bool,
+        own: Callable[[], Any] | None = None,
+        sources: Sequence[Constant] = (),
+    ):
+        self._compute, self._compute_own = compute, own
+        self.at_hand, self.is_exact, self.sources = at_hand, own is None, sources
+
+    @property
+    def value(self) -> Any:
+        return self._forced("_value")
+
+    @property
+    def own(self) -> Any:
+        return self._forced("_own")
 
     @cached_property
-    def value(self) -> Any:
+    def _value(self) -> Any:
         return self._compute()
+
+    @cached_property
+    def _own(self) -> Any:
+        return self.value if self._compute_own is None else self._compute_own()
+
+    def _forced(self, name: str) -> Any:
+        """Sources first, so that a long chain is no deep recursion."""
+        if name not in self.__dict__:
+            todo = [self]
+            while todo:
+                missing = [c for c in todo[-1].sources if name not in c.__dict__]
+                todo += missing
+                if not missing:
+                    getattr(todo.pop(), name)
+        return getattr(self, name)
+
+    @cached_property
+    def agreed(self) -> Any:
+        """The value, where both precisions give it; else None: 0.1 + 0.2 ≤ 0.3 is no decision."""
+        if self.is_exact:
+            return self.value
+        value, own = (np.asarray(widened(v)) for v in (self.value, self.own))
+        if value.dtype.kind in "fc":
+            alike = np.allclose(value, own, 1e-4, 1e-6, equal_nan=True)
+        else:
+            alike = np.array_equal(value, own)
+        return self.value if alike else None
 
     @cached_property
     def fits(self) -> bool:
         """Whether it is 0, ±∞ or NaN throughout: scaled by any power it stays what it is."""
-        value = np.asarray(widened(self.value))  # bfloat16 has no kind of its own in NumPy
-        if value.dtype.kind == "c":  # where one part is infinite, the other may be a number
-            return not np.any(value)
-        if value.dtype.kind not in "fiub":
-            return False
-        return bool(np.all((value == 0) | ~np.isfinite(value)))
+        return _fits(self.value) and (self.is_exact or _fits(self.own))
+
+
+def _fits(value: Any) -> bool:
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind == "f":  # most of them
+        return float(value) == 0 or not math.isfinite(value)
+    value = np.asarray(widened(value))  # bfloat16 has no kind of its own in NumPy
+    if value.dtype.kind == "c":  # where one part is infinite, the other may be a number
+        return not np.any(value)
+    if value.dtype.kind not in "fiub":
+        return False
+    return bool(np.all((value == 0) | ~np.isfinite(value)))
 
 
 class Value:
@@ -48,6 +105,7 @@ class Value:
     __slots__ = (
         "constant",
         "degrees",
+        "is_plain",
         "nonnegative",
         "origin",
         "pending",
@@ -72,10 +130,7 @@ class Value:
         self.origin: tuple[Any, list[Value]] | None = None
         self.test: Any = None
         self.real, self.nonnegative = real, False
-
-    @property
-    def is_plain(self) -> bool:
-        return self.shift is None and self.pending is None and self.sides is None
+        self.is_plain = shift is None and pending is None and sides is None
 
     @property
     def fits(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ from steepest.inputs import Point, as_point, check_scalar
 from steepest.pieces._concrete import run
 from steepest.pieces._double import run_in_double
 from steepest.pieces._host import is_host
+from steepest.pieces._number import dtype_eps
 from steepest.pieces._source import user_line
 
 
@@ -51,6 +53,11 @@ class Program:
             cut.append(flat[place : place + size].reshape(leaf.shape))
             place += size
         return cut
+
+    @cached_property
+    def eps(self) -> float:
+        """The rounding unit of the coarsest type that it computes in."""
+        return max(map(dtype_eps, [leaf.dtype for leaf in self.point.leaves] + _types(self.closed)))
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """The function's value in float64; call it inside `jax.enable_x64(True)`.
@@ -131,3 +138,14 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
         )(leaves)
     check_scalar(out, f)
     return Program(closed, point)
+
+
+def _types(closed: Any) -> list[Any]:
+    """Of all arrays that the program makes, those in loops and branches too."""
+    jaxpr = getattr(closed, "jaxpr", closed)
+    found: list[Any] = []
+    for eqn in jaxpr.eqns:
+        found += [var.aval.dtype for var in eqn.outvars if hasattr(var.aval, "dtype")]
+        for inner in jex_core.jaxprs_in_params(eqn.params):
+            found += _types(inner)
+    return found
