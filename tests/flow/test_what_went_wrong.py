@@ -48,8 +48,7 @@ def test_it_grazes_a_kink():
 def test_two_crossings_in_one_step():
     """A bump far narrower than a step is entered and left."""
     bump = lambda x: 1e3 * relu(1e-2 - jnp.abs(x - 0.5))
-    slow = lambda x: jnp.where(x > 0.49, jnp.where(x < 0.51, 0.0, 0.0), 0.0)
-    f = lambda x: -100.0 * x + 0.0 * slow(x) + 0.05 * bump(x)
+    f = lambda x: -100.0 * x + 0.05 * bump(x)
     run = st.gradient_inclusion(f, 0.0, 0.01, saveat=[0.01])
     # 50 over the first half of the bump and 150 over the second: 0.49, 0.01, 0.01, the rest.
     spent = 0.49 / 100 + 0.01 / 50 + 0.01 / 150
@@ -122,7 +121,7 @@ def test_one_program_serves_every_mode():
 
 def test_a_dense_run_can_be_called_and_told():
     run = st.gradient_inclusion(
-        lambda x: jnp.sum(jnp.abs(x)), {"x": np.array([1.0, -2.0])}, 3.0, dense=True
+        lambda p: jnp.sum(jnp.abs(p["x"])), {"x": np.array([1.0, -2.0])}, 3.0, dense=True
     )
     np.testing.assert_allclose(run(0.5)["x"], [0.5, -1.5], atol=1e-10)
     np.testing.assert_allclose(run([0.0, 1.5, 3.0])["x"], [[1, -2], [0, -0.5], [0, 0]], atol=1e-10)

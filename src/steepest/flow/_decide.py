@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import lsq_linear, minimize
+from scipy.optimize import linprog, lsq_linear, minimize
 
 from steepest.flow._field import Look
 from steepest.flow._machine import Machine
@@ -119,13 +119,23 @@ class Decider:
         basis = look.rows[:count].T @ (vectors / np.sqrt(np.maximum(values, 1e-10)))
         reduced = (moved @ basis[:, values > 1e-10]).T
         base, other = (look.multipliers[[p[i] for p in pairs]] for i in (0, 1))
-        step = lsq_linear(
-            reduced, np.zeros(len(reduced)), bounds=(-other, base + 1e-15), method="bvls"
-        ).x
-        if np.linalg.norm(reduced @ step) > 1e-9 * float(look.scale):
+        # The steps d in the weights, and their least distance t from the bounds, with t largest.
+        equal = np.column_stack([reduced / np.max(np.abs(moved)), np.zeros(len(reduced))])
+        inside = np.block(
+            [[-np.eye(count), np.ones((count, 1))], [np.eye(count), np.ones((count, 1))]]
+        )
+        found = linprog(
+            [*np.zeros(count), -1.0],
+            A_ub=inside,
+            b_ub=[*other, *base],
+            A_eq=equal,
+            b_eq=np.zeros(len(equal)),
+            bounds=(None, None),
+        )
+        if found.status != 0 or found.x[-1] <= _WEIGHT:
             return None
         weights = np.array(look.multipliers)
-        for (a, b), d in zip(pairs, step, strict=True):
+        for (a, b), d in zip(pairs, found.x[:-1], strict=True):
             weights[a] -= d
             weights[b] += d
         return weights
@@ -134,6 +144,20 @@ class Decider:
         """The mode, centred, if it is consistent."""
         found = None if mode is None else self.centred(mode)
         return found if found is not None and self.violations(found) == ([], []) else None
+
+    def with_dependents(self, mode: Mode) -> Mode:
+        """The mode that also holds what stays tied along it, so that its weights are shared."""
+        if not mode.pairs:
+            return mode
+        look = self.look(mode)
+        rates, scale = self.rates(mode, look.velocity), float(look.scale)
+        more = mode
+        for base, other in self.ties(mode, look.keys):
+            jump, row = self.change(mode, base, other)
+            room = 1e-9 * np.linalg.norm(row) * scale
+            if abs(rates[base] - rates[other]) <= room < np.linalg.norm(jump):
+                more = more.sliding(other)
+        return mode if more is mode else (self.as_found(more) or mode)
 
     def next_mode(self, mode: Mode) -> Mode | None:
         """A consistent mode, found from this one by mending what is not: a candidate that gets
@@ -147,7 +171,8 @@ class Decider:
             seen.add(key)
             negative, ahead = self.violations(tried)
             if not negative and not ahead:
-                return self.centred(tried)
+                found = self.centred(tried)
+                return None if found is None else self.with_dependents(found)
             # The last pushed is tried first.
             for base, other in ahead[:_MOST_MIXED]:
                 stack += [tried.sliding(other)]

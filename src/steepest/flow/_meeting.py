@@ -59,7 +59,7 @@ class Meeting:
         mode = crossed
         self.refuse_kink(t, mode, [other for _, other in real])
         freed = mode
-        if left:
+        if left and decider.other_weights(mode, look) is None:
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= _LET_GO and len(freed.members(k)) > 1:
                     freed = freed.released(k)
