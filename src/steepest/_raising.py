@@ -37,7 +37,7 @@ def raise_if(bad: Any, error: Callable[..., SteepestError], values: Any, result:
             raise error(*values)
         return result
 
-    def look(bad: np.ndarray, *values: np.ndarray) -> np.ndarray:
+    def look(bad: Any, *values: Any) -> Any:
         bad = np.asarray(bad)
         if bad.any():
             first = np.unravel_index(np.argmax(bad), bad.shape)

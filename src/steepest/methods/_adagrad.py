@@ -11,6 +11,7 @@ from jaxtyping import PyTree
 from steepest.methods._arguments import Number, NumberOrSchedule, at_least_zero, step_size
 from steepest.methods._precision import in_float32
 from steepest.methods._quotient import over_root
+from steepest.methods._schedule import counted
 
 
 def adagrad(
@@ -64,4 +65,4 @@ def adagrad(
         return scaled, optax.ScaleByRssState(total)
 
     scale = optax.GradientTransformation(init, update)
-    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(learning_rate)))
+    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(counted(learning_rate))))

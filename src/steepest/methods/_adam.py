@@ -19,6 +19,7 @@ from steepest.methods._arguments import (
 )
 from steepest.methods._precision import in_float32
 from steepest.methods._quotient import over_root
+from steepest.methods._schedule import counted
 
 
 def adam(
@@ -100,4 +101,4 @@ def adam(
         return scaled, optax.ScaleByAdamState(count, mu, nu)
 
     scale = optax.GradientTransformation(init, update)
-    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(learning_rate)))
+    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(counted(learning_rate))))

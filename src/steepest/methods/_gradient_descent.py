@@ -6,6 +6,7 @@ import optax
 from jaxtyping import Array, Float
 
 from steepest.methods._arguments import step_size
+from steepest.methods._schedule import counted
 
 
 def gradient_descent(
@@ -37,4 +38,4 @@ def gradient_descent(
         0.125
     """
     step_size(learning_rate)
-    return optax.with_extra_args_support(optax.sgd(learning_rate))
+    return optax.with_extra_args_support(optax.sgd(counted(learning_rate)))

@@ -8,6 +8,7 @@ import optax
 
 from steepest.methods._arguments import NumberOrSchedule, share, step_size
 from steepest.methods._precision import in_float32
+from steepest.methods._schedule import counted
 
 
 def heavy_ball(
@@ -45,6 +46,6 @@ def heavy_ball(
     step_size(learning_rate)
     share(momentum, "momentum")
     trace: Any = optax.inject_hyperparams(optax.trace) if callable(momentum) else optax.trace
-    return in_float32(
-        optax.chain(trace(decay=momentum), optax.scale_by_learning_rate(learning_rate))
-    )
+    step = optax.scale_by_learning_rate(counted(learning_rate))
+    step = optax.scale_by_learning_rate(counted(learning_rate))
+    return in_float32(optax.chain(trace(decay=counted(momentum)), step))

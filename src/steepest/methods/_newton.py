@@ -17,6 +17,7 @@ from steepest.curvature import ritz_ends
 from steepest.errors import SolverError
 from steepest.methods._arguments import Number, NumberOrSchedule, at_least_zero, step_size
 from steepest.methods._precision import in_float32, widened
+from steepest.methods._schedule import counted
 from steepest.methods._value_fn import function_to_ask
 
 _DENSE = 512  # variables up to which the Hessian is written down
@@ -87,7 +88,7 @@ def newton(
         return as_updates(step.astype(slope.dtype)), state
 
     scale = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
-    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(learning_rate)))
+    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(counted(learning_rate))))
 
 
 def _dense(product: Product, slope: Any) -> Any:

@@ -18,6 +18,7 @@ from steepest.methods._arguments import (
 )
 from steepest.methods._precision import in_float32
 from steepest.methods._quotient import over_root
+from steepest.methods._schedule import counted
 
 
 def rmsprop(
@@ -86,4 +87,4 @@ def rmsprop(
         return scaled, optax.ScaleByRmsState(average)
 
     scale = optax.GradientTransformation(init, update)
-    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(learning_rate)))
+    return in_float32(optax.chain(scale, optax.scale_by_learning_rate(counted(learning_rate))))
