@@ -60,7 +60,7 @@ def optax_step(method: Any, gradient: Any) -> tuple[Callable[[], None], float]:
     x = jnp.ones(SIZE)
     held = [(x, jax.tree.map(jnp.copy, method.init(x)))]
     compiled = jax.jit(step, donate_argnums=(0, 1)).lower(*held[0], gradient).compile()
-    moved = compiled.cost_analysis()["bytes accessed"] / (4 * SIZE)
+    moved = (compiled.cost_analysis() or {})["bytes accessed"] / (4 * SIZE)
 
     def run() -> None:
         held[0] = jax.block_until_ready(compiled(*held[0], gradient))

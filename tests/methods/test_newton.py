@@ -118,6 +118,7 @@ def test_and_where_the_hessian_is_not_written_down(least):
         lambda x: x[0] + x[1],  # flat
         lambda x: x[0] ** 2 - 1e-3 * x[1] ** 2,
         lambda x: x[0] * x[1],
+        *[lambda x, c=c: (c * x[0] + x[1] / c) ** 2 for c in (0.3, 0.7, 1.1, 1.7, 2.3)],
     ],
 )
 def test_what_is_only_just_not_definite_is_refused(f):

@@ -43,7 +43,7 @@ def adadelta(
     ``rho``                         ``rho``                      ``rho``
     ``eps`` (both)                  ``eps``                      ``eps``
     ``eps_step, eps_gradient``      (one for both)               (one for both)
-    ``initial_step_accumulator``    (0)                          (0)
+    ``initial_step_accumulator``    0, always                    0, always
     (none)                          ``learning_rate=1``          ``lr=1``
     ==============================  ===========================  ===========================
 

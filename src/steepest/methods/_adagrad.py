@@ -20,10 +20,16 @@ def adagrad(
     *,
     initial_accumulator_value: Number = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""AdaGrad, $s \leftarrow s + g^2$, $x \leftarrow x - \eta\, g / (\sqrt{s} + \varepsilon)$.
+    r"""AdaGrad (Duchi, Hazan, Singer 2011).
 
-    Coordinate by coordinate, g the gradient at x (Duchi, Hazan, Singer 2011). It keeps s, of the
-    size of the parameters; a step reads the gradient, s and the parameters and writes the last two.
+    Coordinate by coordinate, g the gradient at x:
+
+    .. math::
+
+       s \leftarrow s + g^2, \quad x \leftarrow x - \eta\, g / (\sqrt{s} + \varepsilon).
+
+    The method keeps s, of the size of the parameters; a step reads the gradient, s and the
+    parameters and writes the last two.
 
     =====================  ===================================  ===============================
     here                   Optax ``adagrad``                    PyTorch ``Adagrad``

@@ -39,12 +39,12 @@ def adam(
 
        m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
        v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
-       x \leftarrow x - \eta\, \hat m / (\sqrt{\hat v} + \varepsilon),
+       \hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}, \quad
+       x \leftarrow x - \eta\, \hat m / (\sqrt{\hat v} + \varepsilon)
 
-    with $\hat m = m/(1 - \beta_1^t)$ and $\hat v = v/(1 - \beta_2^t)$ at step t = 1, 2, …. The
-    lecture's form is without that correction, $x \leftarrow x - \eta\, m/\sqrt{v + \varepsilon}$:
-    ``bias_correction=False, eps_in_sqrt=True``. Its first step is
-    $(1 - \beta_1)/\sqrt{1 - \beta_2}$ times the corrected one, 3.16 times for the usual β.
+    at step t = 1, 2, …. The lecture's form is without that correction, x ← x − ηm/√(v + ε):
+    ``bias_correction=False, eps_in_sqrt=True``. Its first step is (1 − β₁)/√(1 − β₂) times the
+    corrected one, 3.16 times for the usual β.
 
     The method keeps m and v, each of the size of the parameters; a step reads the gradient, both
     and the parameters and writes the last three.

@@ -12,7 +12,7 @@ from steepest.methods._schedule import counted
 def gradient_descent(
     learning_rate: float | Float[Array, ""] | optax.Schedule,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Gradient descent, $x_{t+1} = x_t - \eta \nabla f(x_t)$ (Cauchy 1847).
+    r"""Gradient descent, :math:`x_{t+1} = x_t - \eta \nabla f(x_t)` (Cauchy 1847).
 
     It keeps no state but a step count where η is a schedule; a step reads the gradient and the
     parameters and writes the parameters.

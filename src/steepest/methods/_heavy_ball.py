@@ -14,7 +14,11 @@ from steepest.methods._schedule import counted
 def heavy_ball(
     learning_rate: NumberOrSchedule, momentum: NumberOrSchedule = 0.9
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Heavy ball, $v \leftarrow \beta v - \nabla f(x)$, $x \leftarrow x + \eta v$ (Polyak 1964).
+    r"""Heavy ball (Polyak 1964).
+
+    .. math::
+
+       v \leftarrow \beta v - \nabla f(x), \quad x \leftarrow x + \eta v.
 
     It keeps v, of the size of the parameters; a step reads the gradient, v and the parameters and
     writes the last two.

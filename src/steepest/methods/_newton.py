@@ -29,9 +29,13 @@ Product = Callable[[Any], Any]
 def newton(
     learning_rate: NumberOrSchedule = 1.0, *, damping: Number = 0.0
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Newton's method, $x_{t+1} = x_t - \eta\, (\nabla^2 f(x_t) + \delta I)^{-1} \nabla f(x_t)$.
+    r"""Newton's method (Nocedal, Wright 2006, section 3.3; δ as in Levenberg 1944).
 
-    (Nocedal, Wright 2006, section 3.3; δ as in Levenberg 1944.) It needs f, which
+    .. math::
+
+       x_{t+1} = x_t - \eta\, (\nabla^2 f(x_t) + \delta I)^{-1} \nabla f(x_t).
+
+    It needs f, which
     `steepest.descend` passes, and keeps no state but a step count where η is a schedule. For
     d ≤ 512 variables a step takes d Hessian-vector products and a Cholesky factor, O(d³) time and
     O(d²) memory; beyond, conjugate gradients (Lineax) on Hessian-vector products, after 128 of

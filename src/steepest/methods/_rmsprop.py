@@ -47,7 +47,7 @@ def rmsprop(
     ``decay=0.9``          ``decay=0.9``                    ``alpha=0.99``
     ``eps=1e-8``           ``eps=1e-8``                     ``eps=1e-8``
     ``eps_in_sqrt=True``   ``eps_in_sqrt=True``             (outside: ``eps_in_sqrt=False``)
-    (G₀ = 0)               ``initial_scale=0``              (0)
+    (G₀ = 0)               ``initial_scale=0``              always
     =====================  ===============================  ================================
 
     It agrees with Optax's, and with PyTorch's at ``decay=0.99, eps_in_sqrt=False``. Theirs offer
