@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax import lax
-from scipy.optimize import minimize_scalar
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
@@ -37,6 +36,8 @@ def refuse_kinks(
     pattern_at, slope_at = compiled(pattern), compiled(slope)
     roots = lambda y: gated.roots(request.leaves(y), gated.actual(request.leaves(y))[2])
     if gated.root_lines:
+        from scipy.optimize import minimize_scalar  # here: it is slow to import
+
         along = lambda pair: jax.jvp(roots, (pair[0],), (pair[1],))
         heights, rates = map(np.asarray, compiled(lambda p: lax.map(along, p))((xs, vs)))
         # Where the tangent reaches zero before the next state, the root itself is looked at.
