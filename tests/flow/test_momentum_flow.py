@@ -7,6 +7,7 @@ from scipy.special import j1
 
 import steepest as st
 from steepest.errors import ArgumentError, SolverError
+from steepest.flow._momentum_equations import equation
 from unchecked import unchecked
 
 CURVATURES = np.array([0.5, 1.0, 9.0])
@@ -129,3 +130,9 @@ def test_bad_arguments_are_named(arguments, says):
     good = {"f": f, "x0": START, "t1": 1.0, "method": "heavy_ball", "damping": 1.0}
     with pytest.raises(ArgumentError, match=says):
         unchecked(st.momentum_flow)(**(good | arguments))
+
+
+def test_vanishing_damping_starts_with_a_quarter_of_the_force():
+    law = equation("nesterov", "3/t", "low", None)
+    assert float(law.acceleration(0.0, jnp.zeros(()), jnp.ones(()), 0.0)) == -0.25
+    assert float(law.acceleration(0.5, jnp.ones(()), jnp.ones(()), 0.0)) == -7.0
