@@ -27,7 +27,11 @@ from steepest.errors import (
     UnprovedError as UnprovedError,
     UnsupportedPrimitiveError as UnsupportedPrimitiveError,
 )
-from steepest.flow import gradient_flow as gradient_flow, gradient_inclusion as gradient_inclusion
+from steepest.flow import (
+    gradient_flow as gradient_flow,
+    gradient_inclusion as gradient_inclusion,
+    momentum_flow as momentum_flow,
+)
 from steepest.homogeneity import (
     Homogeneity as Homogeneity,
     euler_residuals as euler_residuals,

@@ -81,3 +81,39 @@ def dense_hessian(f: Any, leaves: list[Any]) -> Any:
     """The Hessian over the flattened variables, (d, d), a row for each Hessian-vector product."""
     rows = lambda direction: _hessian_vector_product(f, leaves, direction)
     return jax.lax.map(rows, jnp.eye(sum(leaf.size for leaf in leaves)), batch_size=64)
+
+
+def ritz_ends(
+    product: Callable[[Any], Any], d: int, dtype: Any, products: int = 128
+) -> tuple[Any, Any]:
+    """(least, largest) Ritz value of a symmetric operator, as a program that JAX can trace.
+
+    Lanczos without reorthogonalisation, from a fixed random start: it keeps two vectors, whatever
+    the number of products. The true extremes are never inside the interval, up to rounding.
+
+    Example:
+        >>> least, largest = ritz_ends(lambda v: jnp.array([-6.0, 2.0]) * v, 2, jnp.float32)
+        >>> round(float(least), 4), round(float(largest), 4)
+        (-6.0, 2.0)
+    """
+    room = min(products, d)
+    start = jax.random.normal(jax.random.key(0), (d,), dtype)
+    zero = jnp.zeros((), dtype)
+
+    def step(carry: Any, _: Any) -> Any:
+        before, v, beside, alive = carry
+        w = product(v) - beside * before
+        diagonal = v @ w
+        w = w - diagonal * v
+        after = jnp.linalg.norm(w)
+        goes_on = alive & (after > 0)
+        following = jnp.where(goes_on, w / jnp.where(after > 0, after, 1), 0)
+        return (v, following, jnp.where(goes_on, after, zero), goes_on), (diagonal, after, alive)
+
+    begin = (jnp.zeros(d, dtype), start / jnp.linalg.norm(start), zero, jnp.asarray(True))
+    _, (diagonal, beside, alive) = jax.lax.scan(step, begin, length=room)
+    # Past the end of the Krylov space the first Rayleigh quotient is repeated, alone.
+    diagonal = jnp.where(alive, diagonal, diagonal[0])
+    beside = jnp.where(alive[1:], beside[:-1], 0)
+    values = jnp.linalg.eigvalsh(jnp.diag(diagonal) + jnp.diag(beside, 1) + jnp.diag(beside, -1))
+    return values[0], values[-1]

@@ -16,6 +16,7 @@ from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
 from steepest._batches import Batches, as_batches
+from steepest._raising import reraised
 from steepest.errors import ArgumentError, SolverError
 from steepest.inputs import Point, as_point, check_scalar, is_traced, whole_number
 from steepest.trajectory import Divergence, Trajectory
@@ -63,7 +64,7 @@ def descend(
         NotScalarError: f does not return one real number.
         SolverError: the run left the finite numbers; the message says at which step and in which
             leaf, and the error carries the trajectory. Under jit or vmap no error can be raised:
-            look at `trajectory.divergence`.
+            look at `trajectory.divergence`. Or the method could not go on (`methods.newton`).
 
     Example:
         >>> import jax.numpy as jnp
@@ -115,7 +116,8 @@ def descend(
     else:
         compiled = evaluate.lower(closed.consts, flat).compile()
         seconds = time.perf_counter() - start
-        results = compiled(closed.consts, flat)
+        with reraised():
+            results = jax.block_until_ready(compiled(closed.consts, flat))
     saved, final, divergence = jax.tree.unflatten(jax.tree.structure(out), results)
     trajectory = Trajectory(
         ts=jnp.asarray(times),

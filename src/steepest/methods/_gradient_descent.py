@@ -6,12 +6,13 @@ import optax
 from jaxtyping import Array, Float
 
 from steepest.methods._arguments import step_size
+from steepest.methods._schedule import counted
 
 
 def gradient_descent(
     learning_rate: float | Float[Array, ""] | optax.Schedule,
 ) -> optax.GradientTransformationExtraArgs:
-    r"""Gradient descent, $x_{t+1} = x_t - \eta \nabla f(x_t)$ (Cauchy 1847).
+    r"""Gradient descent, :math:`x_{t+1} = x_t - \eta \nabla f(x_t)` (Cauchy 1847).
 
     It keeps no state but a step count where η is a schedule; a step reads the gradient and the
     parameters and writes the parameters.
@@ -37,4 +38,4 @@ def gradient_descent(
         0.125
     """
     step_size(learning_rate)
-    return optax.with_extra_args_support(optax.sgd(learning_rate))
+    return optax.with_extra_args_support(optax.sgd(counted(learning_rate)))
