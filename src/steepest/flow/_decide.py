@@ -20,6 +20,7 @@ from steepest.flow._mode import Mode
 _MOST_MIXED = 6
 _MOST_TRIED = 300
 _WEIGHT = 1e-9  # multipliers below this are 0
+_NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
 
@@ -195,10 +196,12 @@ class Decider:
             return mode
         look = self.look(mode)
         weights = np.array(look.multipliers)
-        if np.min(weights[mode.choices], initial=0.0) < -_WEIGHT:
-            weights = self.other_weights(mode, look)
-            if weights is None:
+        least = np.min(weights[mode.choices], initial=1.0)
+        if least < _NEAR:
+            other = self.other_weights(mode, look)
+            if other is None and least < -_WEIGHT:
                 return None
+            weights = weights if other is None else other
         held = np.where(mode.gated.is_choice, np.clip(weights, 0, 1), weights)
         return mode.with_weights(np.where(mode.active, held, 0.0))
 
