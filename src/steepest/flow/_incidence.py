@@ -1,0 +1,89 @@
+"""Which variables each candidate of a polyhedral program sees, and the reverse, as flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from steepest.pieces._polyhedral import Polyhedral
+
+
+class Incidence:
+    """The numbers that do not change along a path.
+
+    Attributes:
+        first: where the candidates of each place begin, and at last how many there are.
+        place: of each candidate.
+        size: of the slope in each variable: |c| + Σ of the largest that each place may add.
+        noise: rates of a candidate below this are rounding.
+        merges: places that hold the difference of two variables, or one variable, at zero.
+        single: … one variable.
+    """
+
+    def __init__(self, program: Polyhedral):
+        self.program = program
+        rows = program.rows
+        rows.sort_indices()
+        columns = sp.csc_array(rows)
+        self.first = program.first
+        self.places = len(program.places)
+        self.dimension = len(program.linear)
+        counts = np.diff(self.first)
+        self.place = np.repeat(np.arange(self.places), counts)
+        self._row, self._column = rows.indptr.astype(int), columns.indptr.astype(int)
+        self._variables, self._entries = rows.indices.astype(int), rows.data
+        self._candidates, self._column_entries = columns.indices.astype(int), columns.data
+        # Every place sees few variables, however many candidates it has.
+        by_place = sp.csr_array(
+            (np.ones(rows.nnz), (self.place[_rows_of(rows)], rows.indices)),
+            shape=(self.places, self.dimension),
+        )
+        seen_by = sp.csc_array(by_place)
+        self._seen, self._seeing = seen_by.indptr.astype(int), seen_by.indices.astype(int)
+        largest = np.zeros(self.dimension)
+        np.add.at(largest, rows.indices, np.abs(rows.data))
+        self.size = np.abs(program.linear) + largest
+        self.noise = 1e-12 * (abs(rows) @ self.size)
+        entries = np.diff(self._row)
+        second = self.first[:-1] + 1
+        plain = (counts == 2) & (program.constants[second] == 0) if self.places else counts == 2
+        two = plain & (entries[second] == 2) if self.places else plain
+        opposite = np.zeros(self.places, bool)
+        at = self._row[second[two]]
+        opposite[two] = rows.data[at] == -rows.data[at + 1]
+        self.single = plain & (entries[second] == 1) if self.places else plain
+        self.merges = self.single | opposite
+
+    def candidates(self, places: np.ndarray) -> np.ndarray:
+        """All candidates of some places."""
+        return spread(self.first, places)[0]
+
+    def entries(self, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(which of the candidates, variable, coefficient) of their rows."""
+        at, counts = spread(self._row, candidates)
+        which = np.repeat(np.arange(len(candidates)), counts)
+        return which, self._variables[at], self._entries[at]
+
+    def seeing(self, variables: np.ndarray) -> np.ndarray:
+        """The places that see some variables, some more than once."""
+        return self._seeing[spread(self._seen, variables)[0]]
+
+    def slope(self, variables: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The entries of c + Σ weight · row at some variables."""
+        at, counts = spread(self._column, variables)
+        terms = self._column_entries[at] * weights[self._candidates[at]]
+        which = np.repeat(np.arange(len(variables)), counts)
+        return self.program.linear[variables] + np.bincount(which, terms, len(variables))
+
+
+def spread(pointers: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The positions pointers[i] … pointers[i + 1] − 1 of all items in a row, and how many each."""
+    begin = pointers[items]
+    counts = pointers[items + 1] - begin
+    ends = counts.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(begin - (ends - counts), counts), counts
+
+
+def _rows_of(rows: sp.csr_array) -> np.ndarray:
+    return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
