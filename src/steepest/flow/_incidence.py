@@ -16,8 +16,9 @@ class Incidence:
         place: of each candidate.
         size: of the slope in each variable: |c| + Σ of the largest that each place may add.
         noise: rates of a candidate below this are rounding.
-        merges: places that hold the difference of two variables, or one variable, at zero.
-        single: … one variable.
+        equates: places that compare 0 with factor · (x[left] − x[right]).
+        left, right, factor: for these places.
+        single: places that compare 0 with a multiple of one variable.
     """
 
     def __init__(self, program: Polyhedral):
@@ -44,15 +45,25 @@ class Incidence:
         np.add.at(largest, rows.indices, np.abs(rows.data))
         self.size = np.abs(program.linear) + largest
         self.noise = 1e-12 * (abs(rows) @ self.size)
-        entries = np.diff(self._row)
+        self._simple_places()
+
+    def _simple_places(self) -> None:
+        """Find the places at which two variables, or one and zero, are compared."""
+        none = np.zeros(self.places, bool)
+        self.equates, self.single = none, none.copy()
+        self.left, self.right = np.zeros((2, self.places), int)
+        self.factor = np.ones(self.places)
         second = self.first[:-1] + 1
-        plain = (counts == 2) & (program.constants[second] == 0) if self.places else counts == 2
-        two = plain & (entries[second] == 2) if self.places else plain
-        opposite = np.zeros(self.places, bool)
+        centred = (np.diff(self.first) == 2) & (self.program.constants[second] == 0)
+        entries = np.diff(self._row)[second]
+        self.single = centred & (entries == 1)
+        two = np.flatnonzero(centred & (entries == 2))
         at = self._row[second[two]]
-        opposite[two] = rows.data[at] == -rows.data[at + 1]
-        self.single = plain & (entries[second] == 1) if self.places else plain
-        self.merges = self.single | opposite
+        opposite = self._entries[at] == -self._entries[at + 1]
+        two, at = two[opposite], at[opposite]
+        self.equates[two] = True
+        self.left[two], self.right[two] = self._variables[at], self._variables[at + 1]
+        self.factor[two] = self._entries[at]
 
     def candidates(self, places: np.ndarray) -> np.ndarray:
         """All candidates of some places."""

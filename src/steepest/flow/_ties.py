@@ -17,7 +17,8 @@ from steepest.flow._least_slope import LeastSlope, least_slope
 _TIE = 8 * float(np.finfo(np.float64).eps)
 _ROUNDING = 1e-15  # a tie that is missed by less is not mended
 _ZERO = 1e-13  # a slope below this share of its terms is zero
-_DENSE = 4096  # candidates × variables of a component, up to which its rows are kept dense
+_BEYOND = 1e-11  # weights are in 0 … 1 up to this
+_DENSE = 100_000  # candidates × variables of a component, up to which its rows are kept dense
 
 
 class Component(NamedTuple):
@@ -76,7 +77,7 @@ class Ties:
         seen = np.unique(self.inc.entries(candidates)[1])
         of = self._component[seen]
         parts = [self._components.pop(k) for k in {*of[of >= 0].tolist()}]
-        variables = np.concatenate([seen[of < 0], *(part.variables for part in parts)])
+        variables = np.sort(np.concatenate([seen[of < 0], *(part.variables for part in parts)]))
         own = np.array([place] if alone else [], int)
         places = np.sort(np.concatenate([own, *(part.places for part in parts)]))
         return Component(variables, places)
@@ -95,6 +96,14 @@ class Ties:
             NoEnd: no least-norm element was found.
         """
         inc, (variables, places) = self.inc, component
+        self._slot[variables] = np.arange(len(variables))
+        if len(places) == 1 and self.inc.first[places[0] + 1] - self.inc.first[places[0]] == 2:
+            return self._alone(component, x)
+        if self._hold_as_chain(component):
+            self._enter(component)
+            zero = np.zeros(len(variables))
+            mean = lambda v: zero + v.sum() / len(v)
+            return self._rounded(variables, mean(inc.slope(variables, self.weights))), mean(x)
         candidates = inc.candidates(places)
         candidates = candidates[self.tied[candidates]]
         of = inc.place[candidates]
@@ -102,7 +111,9 @@ class Ties:
         rows = self._rows(candidates, variables)
         weights = self.weights[candidates]
         free = weights > 0
-        if len(hits):
+        if len(candidates) - len(places) < len(variables):  # perhaps all can be held
+            free[:] = True
+        elif len(hits):
             free |= np.isin(candidates, hits)
         self.weights[candidates] = 0.0
         fixed = inc.slope(variables, self.weights)
@@ -127,12 +138,9 @@ class Ties:
         if all_tie:
             self.number[places] = np.diff(np.append(starts, len(candidates)))
         for part in parts:
-            self._components[self._made] = part
-            self._component[part.variables] = self._made
-            self._made += 1
+            self._enter(part)
         slope, x = self._mended(component, groups, candidates, found, x)
-        slope = np.where(np.abs(slope) <= _ZERO * inc.size[variables], 0.0, slope)
-        return slope, x
+        return self._rounded(variables, slope), x
 
     def split(self, places: np.ndarray) -> list[Component]:
         """Places that tie as components."""
@@ -155,9 +163,67 @@ class Ties:
         of_places = cut(places, label[: len(places)])
         return [Component(*both) for both in zip(of_variables, of_places, strict=True)]
 
+    def _enter(self, component: Component) -> None:
+        self._components[self._made] = component
+        self._component[component.variables] = self._made
+        self._made += 1
+
+    def _rounded(self, variables: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(slope) <= _ZERO * self.inc.size[variables], 0.0, slope)
+
+    def _alone(self, component: Component, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`decide` for one place with two candidates: the point of a segment next to 0."""
+        inc, variables, place = self.inc, component.variables, int(component.places[0])
+        candidate = inc.first[place] + 1
+        row = np.zeros(len(variables))
+        _, seen, entries = inc.entries(np.array([candidate]))
+        row[self._slot[seen]] = entries
+        self.weights[candidate - 1 : candidate + 1] = 0.0
+        slope = inc.slope(variables, self.weights)
+        size = float(row @ row)
+        weight = -float(row @ slope) / size
+        held = min(max(weight, 0.0), 1.0)
+        self.weights[candidate - 1 : candidate + 1] = 1 - held, held
+        slope = slope + held * row
+        if size * abs(weight - held) > inc.noise[candidate]:
+            self.tied[candidate - 1 : candidate + 1] = weight < held, weight > held
+            self.number[place] = 1
+            self._component[variables] = -1
+            return self._rounded(variables, slope), x
+        self.number[place] = 2
+        self._enter(component)
+        # Put the state on the tie, and the slope along it, to rounding of their own sizes.
+        return (
+            self._rounded(variables, slope - (row @ slope) / size * row),
+            x - (row @ x + inc.program.constants[candidate]) / size * row,
+        )
+
+    def _hold_as_chain(self, component: Component) -> bool:
+        """Hold all ties of variables in a row, each equal to the next, if the weights allow it.
+
+        What such a tie passes on is then the sum of what the variables before it have too much.
+        """
+        inc, (variables, places) = self.inc, component
+        if len(places) != len(variables) - 1 or not np.all(inc.equates[places]):
+            return False
+        a, b = self._slot[inc.left[places]], self._slot[inc.right[places]]
+        if np.any(np.abs(a - b) != 1):
+            return False
+        second = inc.first[places] + 1
+        self.weights[second - 1], kept = 0.0, self.weights[second]
+        self.weights[second] = 0.0
+        fixed = inc.slope(variables, self.weights)
+        passed = np.cumsum(fixed.sum() / len(fixed) - fixed)
+        weights = passed[np.minimum(a, b)] / np.where(a < b, inc.factor[places], -inc.factor[places])
+        fits = bool(np.all((weights > -_BEYOND) & (weights < 1 + _BEYOND)))
+        weights = np.clip(weights, 0.0, 1.0) if fits else kept
+        self.weights[second - 1], self.weights[second] = 1 - weights, weights
+        if fits:
+            self.number[places] = 2
+        return fits
+
     def _rows(self, candidates: np.ndarray, variables: np.ndarray) -> Any:
         """The candidates' rows on these variables."""
-        self._slot[variables] = np.arange(len(variables))
         which, seen, entries = self.inc.entries(candidates)
         shape = (len(candidates), len(variables))
         if shape[0] * shape[1] > _DENSE:
@@ -181,7 +247,7 @@ class Ties:
         """
         inc, variables = self.inc, component.variables
         places = component.places[self.number[component.places] > 1]
-        if np.all(inc.merges[places]):
+        if np.all(inc.equates[places] | inc.single[places]):
             sizes = np.maximum(np.bincount(groups), 1)
             mean = lambda v: (np.bincount(groups, v) / sizes)[groups]
             grounded = np.zeros(len(sizes), bool)
