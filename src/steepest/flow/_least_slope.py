@@ -19,7 +19,8 @@ import scipy.sparse as sp
 
 from steepest.convex._programs import lstsq
 
-_DENSE = 150  # up to so many rows a face is projected on by dense algebra
+_DENSE = 64  # up to so many rows a face is projected on by dense algebra
+_FULL = 0.2  # … and as many as there are, where more than this share of the entries is not zero
 _NEGATIVE = 1e-11  # a weight below minus this leaves the face
 _SHIFT = 1e-13  # makes dependent rows no obstacle to a factor; refined away
 
@@ -51,20 +52,16 @@ class Face:
     """Projections on and along {s : D s = 0}, for differences D of the free candidates' rows."""
 
     def __init__(self, differences: Any):
-        self.rows = differences
         self.lu: Any = None
-        count, size = differences.shape
-        if sp.issparse(differences) and (count <= _DENSE or _is_full(differences)):
-            self.rows = differences.toarray()
+        few = differences.shape[0] <= _DENSE
+        if sp.issparse(differences):
+            full = differences.nnz > _FULL * np.prod(differences.shape)
+            self.rows = differences.toarray() if few or full else differences
+        else:
+            full = few or np.count_nonzero(differences) > _FULL * differences.size
+            self.rows = differences if full else sp.csr_array(differences)
         if sp.issparse(self.rows):
-            from scipy.sparse.linalg import splu  # here, since it is slow to import
-
-            scale = _SHIFT * float(np.max(np.abs(self.rows.data), initial=1e-300)) ** 2
-            blocks = [
-                [sp.eye_array(size), -self.rows.T],
-                [self.rows, scale * sp.eye_array(count)],
-            ]
-            self.lu = splu(sp.csc_array(sp.block_array(blocks, format="csc")))
+            self.lu = _factor(self.rows)
 
     def shortest(self, slope: np.ndarray) -> np.ndarray:
         """The s for which slope + Dᵀs is shortest."""
@@ -206,8 +203,29 @@ class _Search:
         return order[~first], base[~first]
 
 
-def _is_full(matrix: Any) -> bool:
-    return matrix.nnz > 0.2 * matrix.shape[0] * matrix.shape[1]
+def _factor(rows: sp.csr_array) -> Any:
+    """A factor of [[1, −Dᵀ], [D, ε]]: of the slope and the weights that make it shortest.
+
+    Sparse wherever D is, which DDᵀ need not be. It is put together here column by column, since
+    SciPy's block matrices take longer than the factor.
+    """
+    from scipy.sparse.linalg import splu  # here, since it is slow to import
+
+    count, size = rows.shape
+    columns = sp.csc_array(rows)
+    shift = _SHIFT * float(np.max(np.abs(rows.data), initial=1e-300)) ** 2
+    first, second = np.diff(columns.indptr), np.diff(rows.indptr)
+    ends = np.concatenate([[0], np.cumsum(np.concatenate([first, second]) + 1)])
+    data, indices = np.empty(ends[-1]), np.empty(ends[-1], np.int32)
+    data[ends[:size]], indices[ends[:size]] = 1.0, np.arange(size)
+    last = ends[size + 1 :] - 1
+    data[last], indices[last] = shift, size + np.arange(count)
+    rest = np.ones(ends[-1], bool)
+    rest[ends[:size]] = rest[last] = False
+    data[rest] = np.concatenate([columns.data, -rows.data])
+    indices[rest] = np.concatenate([size + columns.indices, rows.indices])
+    matrix = sp.csc_array((data, indices, ends.astype(np.int32)), shape=(size + count,) * 2)
+    return splu(matrix)
 
 
 def _least_squares(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

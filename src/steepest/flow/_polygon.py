@@ -106,8 +106,11 @@ class Polygon:
         """Candidates of a place have caught up with those taken there."""
         places = np.array([place])
         candidates = self.inc.candidates(places)
-        left = self._time_left(places, candidates, time)
-        hits = candidates[left <= max(float(np.min(left)), _INSTANT * time)]
+        if len(candidates) == 2:
+            hits = candidates[~self.ties.tied[candidates]]
+        else:
+            left = self._time_left(places, candidates, time)
+            hits = candidates[left <= max(float(np.min(left)), _INSTANT * time)]
         changed = self._decide(self.ties.joined(place, hits), time, hits)
         self._schedule(changed, time)
 
