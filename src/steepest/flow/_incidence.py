@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -14,7 +16,7 @@ class Incidence:
     Attributes:
         first: where the candidates of each place begin, and at last how many there are.
         place: of each candidate.
-        size: of the slope in each variable: |c| + Σ of the largest that each place may add.
+        size: for each variable, the sum of the absolute coefficients that its slope is made of.
         noise: rates of a candidate below this are rounding.
         equates: places that compare 0 with factor · (x[left] − x[right]).
         left, right, factor: for these places.
@@ -41,9 +43,7 @@ class Incidence:
         )
         seen_by = sp.csc_array(by_place)
         self._seen, self._seeing = seen_by.indptr.astype(int), seen_by.indices.astype(int)
-        largest = np.zeros(self.dimension)
-        np.add.at(largest, rows.indices, np.abs(rows.data))
-        self.size = np.abs(program.linear) + largest
+        self.size = np.abs(program.linear) + np.asarray(abs(rows).sum(axis=0)).reshape(-1)
         self.noise = 1e-12 * (abs(rows) @ self.size)
         self._simple_places()
 
@@ -96,5 +96,5 @@ def spread(pointers: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.arange(total) + np.repeat(begin - (ends - counts), counts), counts
 
 
-def _rows_of(rows: sp.csr_array) -> np.ndarray:
+def _rows_of(rows: Any) -> np.ndarray:
     return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))

@@ -1,8 +1,8 @@
 """The least-norm element of a sum of simplices' images, from a point that is nearly one.
 
-At a point of f = c·x + Σ_i max_k a_ik·x the subdifferential is c + Σ_i conv{a_ik : k ties at i}. Its
-element of least norm is found by an active set: on a *face*, where some weights are free and the
-rest are zero, it is a projection; a free weight that would turn negative leaves the face, and a
+The subdifferential of f = c·x + Σ_i max_k a_ik·x at a point is c + Σ_i conv{a_ik : k ties at i}.
+Its element of least norm is found by an active set: on a *face*, where some weights are free and
+the rest are zero, it is a projection; a free weight that would turn negative leaves the face, and a
 candidate along which the norm falls joins it. The norm falls from face to face, so that it ends.
 From the weights of a moment ago that is a step or two.
 
@@ -59,7 +59,7 @@ class Face:
             self.rows = differences.toarray() if few or full else differences
         else:
             full = few or np.count_nonzero(differences) > _FULL * differences.size
-            self.rows = differences if full else sp.csr_array(differences)
+            self.rows: Any = differences if full else sp.csr_array(differences)
         if sp.issparse(self.rows):
             self.lu = _factor(self.rows)
 
@@ -203,7 +203,7 @@ class _Search:
         return order[~first], base[~first]
 
 
-def _factor(rows: sp.csr_array) -> Any:
+def _factor(rows: Any) -> Any:
     """A factor of [[1, −Dᵀ], [D, ε]]: of the slope and the weights that make it shortest.
 
     Sparse wherever D is, which DDᵀ need not be. It is put together here column by column, since

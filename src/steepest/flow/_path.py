@@ -56,7 +56,9 @@ class Path:
     def _sort(self) -> tuple[np.ndarray, ...]:
         count = len(self.times)
         sizes = [len(variables) for variables, _, _ in self._changes]
-        variables, states, velocities = (np.concatenate(x) for x in zip(*self._changes, strict=True))
+        variables, states, velocities = (
+            np.concatenate(x) for x in zip(*self._changes, strict=True)
+        )
         change = np.repeat(np.arange(count), sizes)
         keys = variables * count + change
         order = np.argsort(keys, kind="stable")

@@ -10,6 +10,7 @@ places that see a changed velocity get new times.
 from __future__ import annotations
 
 import heapq
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Polygon:
             path.append(0.0, everything, self.x, -self.slope)
         self._due = np.full(inc.places, np.inf)
         self._queue: list[tuple[float, int]] = []
-        for component in self.ties.split(np.flatnonzero(self.ties.number > 1)):
+        for component in self.ties.components:
             self._decide(component, 0.0)
         self._schedule(np.arange(inc.places), 0.0)
         self._stop_if_still()
@@ -73,15 +74,9 @@ class Polygon:
             SolverError: max_events were met, or events do not come to an end.
         """
         at_once = 0
-        while self._queue and not self.stopped:
-            time, place = self._queue[0]
-            if time > until:
-                break
-            heapq.heappop(self._queue)
-            if self._due[place] != time:  # it was put off
-                continue
+        while not self.stopped and (time := self._next()) <= until:
             if time > self.time * (1 + _INSTANT):
-                self._record()
+                self.record()
                 self.time, at_once = time, 0
                 if len(self.events) >= max_events:
                     raise SolverError(
@@ -91,28 +86,43 @@ class Polygon:
             at_once += 1
             if at_once > 1000 + 10 * self.inc.places:
                 raise SolverError(f"events do not come to an end at t = {time:.9g}.")
-            self._meet(place, time)
+            self._meet(time)
             self._stop_if_still()
-        if until > self.time * (1 + _INSTANT) or self.stopped:
-            self._record()
+        if until > self.time * (1 + _INSTANT):
+            self.record()
         self.time = max(self.time, until)
+
+    def _next(self) -> float:
+        """When the next candidate catches up."""
+        while self._queue:
+            time, place = self._queue[0]
+            if self._due[place] == time:
+                return time
+            heapq.heappop(self._queue)  # it was put off
+        return np.inf
 
     def _stop_if_still(self) -> None:
         self.stopped = self.moving == 0
 
     # ---- an event
 
-    def _meet(self, place: int, time: float) -> None:
-        """Candidates of a place have caught up with those taken there."""
-        places = np.array([place])
-        candidates = self.inc.candidates(places)
-        if len(candidates) == 2:
-            hits = candidates[~self.ties.tied[candidates]]
-        else:
-            left = self._time_left(places, candidates, time)
-            hits = candidates[left <= max(float(np.min(left)), _INSTANT * time)]
-        changed = self._decide(self.ties.joined(place, hits), time, hits)
-        self._schedule(changed, time)
+    def _meet(self, time: float) -> None:
+        """Candidates have caught up with those taken at their places: all that do so now."""
+        met, hits = [], []
+        while (due := self._next()) <= time * (1 + _INSTANT):
+            place = np.array([heapq.heappop(self._queue)[1]])
+            self._due[place] = np.inf
+            candidates = self.inc.candidates(place)
+            if len(candidates) == 2:
+                hit = candidates[~self.ties.tied[candidates]]
+            else:
+                left = self._time_left(place, candidates, time)
+                hit = candidates[left <= max(float(np.min(left)), due - time, _INSTANT * time)]
+            met.append(self.ties.join(int(place[0]), hit))
+            hits.append(hit)
+        for component in self.ties.components_of(met):
+            changed = self._decide(component, time, np.concatenate(hits))
+            self._schedule(changed, time)
 
     def _decide(
         self, component: Component, time: float, hits: np.ndarray | tuple = ()
@@ -159,15 +169,17 @@ class Polygon:
         taken = self.ties.tied[candidates]
         sizes = inc.first[places + 1] - inc.first[places]
         starts = np.cumsum(sizes) - sizes
-        top = lambda v: np.repeat(np.maximum.reduceat(np.where(taken, v, -np.inf), starts), sizes)
+        top: Any = lambda v: np.repeat(
+            np.maximum.reduceat(np.where(taken, v, -np.inf), starts), sizes
+        )
         gaps, closing = top(keys) - keys, rates - top(rates)
         comes = ~taken & (closing > 0.01 * inc.noise[candidates])
         return np.where(comes, np.maximum(gaps, 0.0) / np.where(comes, closing, 1.0), np.inf)
 
     # ---- what is said of it
 
-    def _record(self) -> None:
-        """The events of the instant that is over, one for each kind."""
+    def record(self) -> None:
+        """Say what happened in the present instant, which is over: one event for each kind."""
         found: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": []}
         for place, before in self.ties.before.items():
             after = self.ties.at(place)

@@ -78,6 +78,7 @@ class _Run:
 
     def so_far(self) -> Trajectory:
         request, polygon, count = self.request, self.polygon, len(self.saved)
+        polygon.record()
         columns = jax.tree.map(lambda *rows: np.stack(rows), *self.saved) if count else {}
         split = lambda ys: [np.asarray(leaf) for leaf in jax.vmap(request.leaves)(jnp.asarray(ys))]
         restore = request.program.point.restore

@@ -53,11 +53,18 @@ class Ties:
         self.weights = np.where(self.tied, 1.0 / np.maximum(self.number, 1)[inc.place], 0.0)
         own = np.flatnonzero(gaps == 0)
         own = own[np.append(True, np.diff(inc.place[own]) > 0)] if len(own) else own
+        self.before: dict[int, tuple[int, ...]]
         self.before = {int(p): (int(own[p]),) for p in np.flatnonzero(self.number > 1)}
         self._component = np.full(inc.dimension, -1)
         self._components: dict[int, Component] = {}
         self._made = 0
         self._slot = np.zeros(inc.dimension, int)
+        for component in self._split(np.flatnonzero(self.number > 1)):
+            self._enter(component)
+
+    @property
+    def components(self) -> list[Component]:
+        return list(self._components.values())
 
     def at(self, place: int) -> tuple[int, ...]:
         """The candidates taken at a place."""
@@ -68,19 +75,25 @@ class Ties:
         """Whether a candidate could still catch up."""
         return self.number[places] < self.inc.first[places + 1] - self.inc.first[places]
 
-    def joined(self, place: int, hits: np.ndarray) -> Component:
-        """The component in which some candidates of a place tie from now on."""
+    def join(self, place: int, hits: np.ndarray) -> int:
+        """Let some candidates of a place tie, too; a variable of the component that they are in."""
         self.before.setdefault(place, self.at(place))
         alone = self.number[place] == 1
         self.tied[hits] = True
         candidates = np.asarray(self.at(place))
+        self.number[place] = len(candidates)
         seen = np.unique(self.inc.entries(candidates)[1])
         of = self._component[seen]
         parts = [self._components.pop(k) for k in {*of[of >= 0].tolist()}]
         variables = np.sort(np.concatenate([seen[of < 0], *(part.variables for part in parts)]))
         own = np.array([place] if alone else [], int)
         places = np.sort(np.concatenate([own, *(part.places for part in parts)]))
-        return Component(variables, places)
+        self._enter(Component(variables, places))
+        return int(seen[0])
+
+    def components_of(self, variables: list[int]) -> list[Component]:
+        """The components that some variables are in, each once."""
+        return [self._components[k] for k in {*self._component[variables].tolist()}]
 
     def decide(self, component: Component, x: np.ndarray, hits: Any = ()) -> tuple[Any, Any]:
         """(the slope, the state put on its ties) of a component's variables.
@@ -88,7 +101,7 @@ class Ties:
         The candidates' weights and what ties from here on are kept.
 
         Args:
-            component: no other one shares a variable with it.
+            component: one of those at present.
             x: the state of its variables.
             hits: candidates that have just come to tie.
 
@@ -96,6 +109,7 @@ class Ties:
             NoEnd: no least-norm element was found.
         """
         inc, (variables, places) = self.inc, component
+        self._components.pop(int(self._component[variables[0]]))
         self._slot[variables] = np.arange(len(variables))
         if len(places) == 1 and self.inc.first[places[0] + 1] - self.inc.first[places[0]] == 2:
             return self._alone(component, x)
@@ -131,7 +145,7 @@ class Ties:
             self.number[places] = 0
             np.add.at(self.number, of[found.tied], 1)
             self._component[variables] = -1
-            parts = self.split(places[self.number[places] > 1])
+            parts = self._split(places[self.number[places] > 1])
             groups = len(parts) + np.arange(len(variables))
             for k, part in enumerate(parts):
                 groups[self._slot[part.variables]] = k
@@ -142,7 +156,7 @@ class Ties:
         slope, x = self._mended(component, groups, candidates, found, x)
         return self._rounded(variables, slope), x
 
-    def split(self, places: np.ndarray) -> list[Component]:
+    def _split(self, places: np.ndarray) -> list[Component]:
         """Places that tie as components."""
         if not len(places):
             return []
@@ -214,7 +228,9 @@ class Ties:
         self.weights[second] = 0.0
         fixed = inc.slope(variables, self.weights)
         passed = np.cumsum(fixed.sum() / len(fixed) - fixed)
-        weights = passed[np.minimum(a, b)] / np.where(a < b, inc.factor[places], -inc.factor[places])
+        weights = passed[np.minimum(a, b)] / np.where(
+            a < b, inc.factor[places], -inc.factor[places]
+        )
         fits = bool(np.all((weights > -_BEYOND) & (weights < 1 + _BEYOND)))
         weights = np.clip(weights, 0.0, 1.0) if fits else kept
         self.weights[second - 1], self.weights[second] = 1 - weights, weights
@@ -245,7 +261,7 @@ class Ties:
         Where all ties hold two variables equal, or one at zero, each group of variables held
         together has one slope and one state, exactly.
         """
-        inc, variables = self.inc, component.variables
+        inc = self.inc
         places = component.places[self.number[component.places] > 1]
         if np.all(inc.equates[places] | inc.single[places]):
             sizes = np.maximum(np.bincount(groups), 1)
@@ -258,7 +274,7 @@ class Ties:
         if found.face is not None:
             constants = inc.program.constants[candidates]
             gaps = found.face.rows @ x + constants[found.held] - constants[found.base]
-            size = np.abs(found.face.rows) @ np.abs(x) + np.abs(constants[found.held])
+            size = abs(found.face.rows) @ np.abs(x) + np.abs(constants[found.held])
             if np.any(np.abs(gaps) > _ROUNDING * size):
                 x = x + found.face.correction(gaps)
         return found.slope, x

@@ -34,7 +34,7 @@ class Affine:
     """
 
     shape: tuple[int, ...]
-    rows: sp.csr_array
+    rows: Any
     constants: np.ndarray
 
     @property
@@ -89,7 +89,7 @@ def stacked(parts: list[Affine]) -> Affine:
     return Affine((len(constants),), joined, constants)
 
 
-def _of_width(rows: sp.csr_array, width: int) -> sp.csr_array:
+def _of_width(rows: Any, width: int) -> Any:
     return sp.csr_array((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
 
 
@@ -204,7 +204,8 @@ def _product(eqn: Any, values: list[Any]) -> Affine:
         rest = [axis for axis in range(array.ndim) if axis not in {*summed, *batch}]
         free.append([array.shape[axis] for axis in rest])
         sizes = [
-            int(np.prod([array.shape[x] for x in axes], dtype=int)) for axes in (batch, rest, summed)
+            int(np.prod([array.shape[x] for x in axes], dtype=int))
+            for axes in (batch, rest, summed)
         ]
         arranged.append(array.transpose([*batch, *rest, *summed]).reshape(sizes))
     shape = (*(a.shape[axis] for axis in left_batch), *free[0], *free[1])

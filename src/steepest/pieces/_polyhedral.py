@@ -42,7 +42,7 @@ class Polyhedral:
 
     linear: np.ndarray
     offset: float
-    rows: sp.csr_array
+    rows: Any
     constants: np.ndarray
     first: np.ndarray
     places: list[tuple[str, str, int]]
@@ -89,7 +89,7 @@ class _Reader:
         self.call: Any = None
 
     def read(self) -> Polyhedral:
-        every = sp.eye_array(self.dimension, format="csr")
+        every: Any = sp.eye_array(self.dimension, format="csr")
         inputs, at = [], 0
         for leaf in self.program.start:
             rows = sp.csr_array(every[at : at + leaf.size])
@@ -197,7 +197,7 @@ class _Reader:
 def _simplified(
     linear: np.ndarray,
     offset: float,
-    rows: sp.csr_array,
+    rows: Any,
     constants: np.ndarray,
     sizes: np.ndarray,
     places: list[tuple[str, str, int]],
