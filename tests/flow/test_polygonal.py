@@ -1,9 +1,11 @@
 """Polygonal flows against closed forms, and against the inclusion itself, side by side.
 
 A continuous path with −dx/dt ∈ ∂f(x) almost everywhere is *the* solution for convex f, so that a
-membership test at a few points of each side of the polygon is a proof of it. The tests of membership
-are least squares on the functions' data and know nothing of the solver.
+membership test at a few points of each side of the polygon is a proof of it. The tests of
+membership are least squares on the functions' data and know nothing of the solver.
 """
+
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -75,7 +77,7 @@ def miss_of_absolutes(c, B, b, w, x, velocity):
 def assert_solution(miss, path, t1, tol=1e-9, sides=None):
     """Continuous, and on each side (or some of them) moving along −∂f."""
     ends = np.append(path.breakpoints, t1)
-    pairs = [(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True) if b - a > 1e-9]
+    pairs = [(a, b) for a, b in pairwise(ends) if b - a > 1e-9]
     for a, b in pairs if sides is None else pairs[:: max(1, len(pairs) // sides)]:
         for share in (0.01, 0.5, 0.99):
             assert miss(path(a + share * (b - a)), path.velocity(a)) <= tol
@@ -192,7 +194,7 @@ def test_maxima_of_affine_functions(seed, d, whole):
     groups = [(draw(k, d), draw(k)) for k in rng.integers(2, 5, rng.integers(1, 7))]
     c, x0 = 0.3 * draw(d), draw(d)
     f = lambda x: c @ x + sum(jnp.max(A @ x + b) for A, b in groups)
-    _, path = flow(f, x0, 3.0)
+    _, path = flow(f, x0, 3.0, [3.0])
     assert_solution(lambda x, v: miss_of_maxima(c, groups, x, v), path, 3.0)
 
 
@@ -213,7 +215,7 @@ def test_absolute_values_of_sums(seed, family):
     b = rng.integers(-1, 2, len(B)) * float(rng.random() < 0.3)
     x0 = rng.integers(-2, 3, n) * 1.0 if whole else 2 * rng.standard_normal(n)
     c = rng.integers(-1, 2, n) * float(rng.random() < 0.3)
-    _, path = flow(lambda x: c @ x + w @ jnp.abs(B @ x + b), x0, 9.0)
+    _, path = flow(lambda x: c @ x + w @ jnp.abs(B @ x + b), x0, 9.0, [9.0])
     assert_solution(lambda x, v: miss_of_absolutes(c, B, b, w, x, v), path, 9.0)
 
 
@@ -244,7 +246,8 @@ def test_hinges():
         jnp.mean(relu(1 - labels * (X @ p["w"] + p["b"]))) + 0.01 * jnp.sum(jnp.abs(p["w"]))
     )
     run, path = flow(f, {"b": np.array(0.0), "w": np.zeros(3)}, 40.0, [1.0, 40.0])
-    assert run.xs["w"].shape == (2, 3) and run.final["b"].shape == ()
+    assert run.xs["w"].shape == (2, 3)
+    assert run.final["b"].shape == ()
     rows = -labels[:, None] * np.column_stack([np.ones(40), X]) / 40
     groups = [(np.array([row, 0 * row]), np.array([1 / 40, 0.0])) for row in rows]
     groups += [(0.01 * np.array([e, -e]), np.zeros(2)) for e in np.eye(4)[1:]]
@@ -296,7 +299,9 @@ def test_events_of_one_instant_are_one():
     run, _ = flow(lambda x: jnp.sum(jnp.abs(x)), np.array([1.0, -1.0, 1.0, 2.0]), 3.0)
     assert kinds(run) == [("slide", 1.0, 3), ("slide", 2.0, 1), ("stop", 2.0, 4)]
     kink = run.events[0].kinks[1]
-    assert kink.element == 1 and kink.primitive == "abs" and "test_polygonal.py" in kink.line
+    assert kink.element == 1
+    assert kink.primitive == "abs"
+    assert "test_polygonal.py" in kink.line
     # Two merges that touch.
     run, _ = flow(total_variation, np.array([1.0, 0.0, 1.0]), 3.0)
     assert kinds(run) == [("slide", round(1 / 3, 9), 2), ("stop", round(1 / 3, 9), 2)]
@@ -310,25 +315,28 @@ def test_a_minimizer_stays():
     ]:
         run, _ = flow(f, x0, 5.0, [0.0, 5.0])
         np.testing.assert_array_equal(run.xs, [x0, x0])
-        assert run.events[-1].kind == "stop" and run.events[-1].time == 0.0
+        assert run.events[-1].kind == "stop"
+        assert run.events[-1].time == 0.0
 
 
 def test_without_kinks_it_is_a_line():
     run, path = flow(lambda x: 2 * x[0] - x[1] + 1, np.ones(2), 2.0, [1.0, 2.0])
     np.testing.assert_allclose(run.xs, [[-1, 2], [-3, 3]])
-    assert run.events == () and run.stats["steps"] == 1
+    assert run.events == ()
+    assert run.stats["steps"] == 1
     np.testing.assert_array_equal(path.breakpoints, [0.0])
 
 
 def test_an_unbounded_one_goes_on():
-    run, _ = flow(lambda x: jnp.max(jnp.stack([-x, -3 * x - 1])), 0.0, 1e6)
+    run, _ = flow(lambda x: jnp.max(jnp.stack([-x, -3 * x - 1])), 0.0, 1e6, [1e6])
     assert run.final == pytest.approx(1e6)
 
 
 def test_values_monitors_and_counts():
     y = np.array([0.0, 3.0, 1.0])
     run, _ = flow(total_variation, y, 2.0, monitors={"mean": jnp.mean, "pair": lambda x: (x[0], x)})
-    assert run.xs is None and len(run.ts) == len(run.values) == 1000
+    assert run.xs is None
+    assert len(run.ts) == len(run.values) == 1000
     np.testing.assert_allclose(run.monitors["mean"], np.full(1000, 4 / 3), rtol=1e-14)
     assert run.monitors["pair"][1].shape == (1000, 3)
     assert run.stats["compile_seconds"] > 0
@@ -337,7 +345,8 @@ def test_values_monitors_and_counts():
 
 def test_float32_and_scalars():
     run, _ = flow(lambda x: jnp.abs(x - 0.25), jnp.float32(1.0), 2.0)
-    assert run.final == 0.25 and run.final.dtype == np.float64
+    assert run.final == 0.25
+    assert run.final.dtype == np.float64
     assert kinds(run) == [("slide", 0.75, 1), ("stop", 0.75, 1)]
 
 
@@ -353,7 +362,8 @@ def test_too_many_events():
     with pytest.raises(st.errors.SolverError, match="3 events were met") as caught:
         polygonal(request, 3)
     trajectory = caught.value.trajectory
-    assert len(trajectory.events) == 3 and len(trajectory.ts) == 1
+    assert len(trajectory.events) == 3
+    assert len(trajectory.ts) == 1
 
 
 # ---- what is not of this kind

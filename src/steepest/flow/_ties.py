@@ -6,26 +6,19 @@ taken component by component.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from steepest.flow._incidence import Incidence
 from steepest.flow._least_slope import LeastSlope, least_slope
+from steepest.flow._simple_ties import Component, by_closed_form
 
 _TIE = 8 * float(np.finfo(np.float64).eps)
 _ROUNDING = 1e-15  # a tie that is missed by less is not mended
 _ZERO = 1e-13  # a slope below this share of its terms is zero
-_BEYOND = 1e-11  # weights are in 0 … 1 up to this
 _DENSE = 100_000  # candidates × variables of a component, up to which its rows are kept dense
-
-
-class Component(NamedTuple):
-    """Places that tie and the variables they see; all that changes at an event."""
-
-    variables: np.ndarray
-    places: np.ndarray
 
 
 class Ties:
@@ -35,6 +28,7 @@ class Ties:
         tied: for each candidate, whether it is.
         weights: of the candidates in the element of ∂f that the state follows.
         number: of tied candidates at each place.
+        slot: of each variable, its position in the component that is being decided.
         before: place → the candidates taken before the present instant, where they changed.
     """
 
@@ -58,9 +52,9 @@ class Ties:
         self._component = np.full(inc.dimension, -1)
         self._components: dict[int, Component] = {}
         self._made = 0
-        self._slot = np.zeros(inc.dimension, int)
+        self.slot = np.zeros(inc.dimension, int)
         for component in self._split(np.flatnonzero(self.number > 1)):
-            self._enter(component)
+            self.enter(component)
 
     @property
     def components(self) -> list[Component]:
@@ -88,7 +82,7 @@ class Ties:
         variables = np.sort(np.concatenate([seen[of < 0], *(part.variables for part in parts)]))
         own = np.array([place] if alone else [], int)
         places = np.sort(np.concatenate([own, *(part.places for part in parts)]))
-        self._enter(Component(variables, places))
+        self.enter(Component(variables, places))
         return int(seen[0])
 
     def components_of(self, variables: list[int]) -> list[Component]:
@@ -110,14 +104,10 @@ class Ties:
         """
         inc, (variables, places) = self.inc, component
         self._components.pop(int(self._component[variables[0]]))
-        self._slot[variables] = np.arange(len(variables))
-        if len(places) == 1 and self.inc.first[places[0] + 1] - self.inc.first[places[0]] == 2:
-            return self._alone(component, x)
-        if self._hold_as_chain(component):
-            self._enter(component)
-            zero = np.zeros(len(variables))
-            mean = lambda v: zero + v.sum() / len(v)
-            return self._rounded(variables, mean(inc.slope(variables, self.weights))), mean(x)
+        self.slot[variables] = np.arange(len(variables))
+        known = by_closed_form(self, component, x)
+        if known is not None:
+            return known
         candidates = inc.candidates(places)
         candidates = candidates[self.tied[candidates]]
         of = inc.place[candidates]
@@ -134,27 +124,46 @@ class Ties:
         noise = np.maximum.reduceat(inc.noise[candidates], starts)
         room = np.repeat(noise, np.diff(np.append(starts, len(candidates))))
         found = least_slope(rows, starts, weights, fixed, free, room)
-        all_tie = bool(found.tied.all())
-        if not all_tie:
-            for place in np.unique(of[~found.tied]).tolist():
-                self.before.setdefault(place, self.at(place))
+        for place in np.unique(of[~found.tied]).tolist():
+            self.before.setdefault(place, self.at(place))
         self.weights[candidates], self.tied[candidates] = found.weights, found.tied
-        if all_tie:
-            parts, groups = [component], np.zeros(len(variables), int)
-        else:
-            self.number[places] = 0
-            np.add.at(self.number, of[found.tied], 1)
-            self._component[variables] = -1
-            parts = self._split(places[self.number[places] > 1])
-            groups = len(parts) + np.arange(len(variables))
-            for k, part in enumerate(parts):
-                groups[self._slot[part.variables]] = k
-        if all_tie:
-            self.number[places] = np.diff(np.append(starts, len(candidates)))
-        for part in parts:
-            self._enter(part)
+        groups = self._regroup(component, of[found.tied])
         slope, x = self._mended(component, groups, candidates, found, x)
-        return self._rounded(variables, slope), x
+        return self.rounded(variables, slope), x
+
+    def leave(self, variables: np.ndarray) -> None:
+        """These are in no component any more."""
+        self._component[variables] = -1
+
+    def enter(self, component: Component) -> None:
+        """These are one component from here on."""
+        self._components[self._made] = component
+        self._component[component.variables] = self._made
+        self._made += 1
+
+    def rounded(self, variables: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """A slope of some variables, with 0 for what is rounding of its terms."""
+        return np.where(np.abs(slope) <= _ZERO * self.inc.size[variables], 0.0, slope)
+
+    def _regroup(self, component: Component, of: np.ndarray) -> np.ndarray:
+        """Make components of what still ties (`of`: the places, once for each tied candidate).
+
+        Returns for each of the variables the number of its group.
+        """
+        variables, places = component
+        before = self.number[places]
+        self.number[places] = 0
+        np.add.at(self.number, of, 1)
+        if np.array_equal(self.number[places], before):
+            self.enter(component)
+            return np.zeros(len(variables), int)
+        self.leave(variables)
+        parts = self._split(places[self.number[places] > 1])
+        groups = len(parts) + np.arange(len(variables))
+        for k, part in enumerate(parts):
+            self.enter(part)
+            groups[self.slot[part.variables]] = k
+        return groups
 
     def _split(self, places: np.ndarray) -> list[Component]:
         """Places that tie as components."""
@@ -177,75 +186,14 @@ class Ties:
         of_places = cut(places, label[: len(places)])
         return [Component(*both) for both in zip(of_variables, of_places, strict=True)]
 
-    def _enter(self, component: Component) -> None:
-        self._components[self._made] = component
-        self._component[component.variables] = self._made
-        self._made += 1
-
-    def _rounded(self, variables: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        return np.where(np.abs(slope) <= _ZERO * self.inc.size[variables], 0.0, slope)
-
-    def _alone(self, component: Component, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`decide` for one place with two candidates: the point of a segment next to 0."""
-        inc, variables, place = self.inc, component.variables, int(component.places[0])
-        candidate = inc.first[place] + 1
-        row = np.zeros(len(variables))
-        _, seen, entries = inc.entries(np.array([candidate]))
-        row[self._slot[seen]] = entries
-        self.weights[candidate - 1 : candidate + 1] = 0.0
-        slope = inc.slope(variables, self.weights)
-        size = float(row @ row)
-        weight = -float(row @ slope) / size
-        held = min(max(weight, 0.0), 1.0)
-        self.weights[candidate - 1 : candidate + 1] = 1 - held, held
-        slope = slope + held * row
-        if size * abs(weight - held) > inc.noise[candidate]:
-            self.tied[candidate - 1 : candidate + 1] = weight < held, weight > held
-            self.number[place] = 1
-            self._component[variables] = -1
-            return self._rounded(variables, slope), x
-        self.number[place] = 2
-        self._enter(component)
-        # Put the state on the tie, and the slope along it, to rounding of their own sizes.
-        return (
-            self._rounded(variables, slope - (row @ slope) / size * row),
-            x - (row @ x + inc.program.constants[candidate]) / size * row,
-        )
-
-    def _hold_as_chain(self, component: Component) -> bool:
-        """Hold all ties of variables in a row, each equal to the next, if the weights allow it.
-
-        What such a tie passes on is then the sum of what the variables before it have too much.
-        """
-        inc, (variables, places) = self.inc, component
-        if len(places) != len(variables) - 1 or not np.all(inc.equates[places]):
-            return False
-        a, b = self._slot[inc.left[places]], self._slot[inc.right[places]]
-        if np.any(np.abs(a - b) != 1):
-            return False
-        second = inc.first[places] + 1
-        self.weights[second - 1], kept = 0.0, self.weights[second]
-        self.weights[second] = 0.0
-        fixed = inc.slope(variables, self.weights)
-        passed = np.cumsum(fixed.sum() / len(fixed) - fixed)
-        weights = passed[np.minimum(a, b)] / np.where(
-            a < b, inc.factor[places], -inc.factor[places]
-        )
-        fits = bool(np.all((weights > -_BEYOND) & (weights < 1 + _BEYOND)))
-        weights = np.clip(weights, 0.0, 1.0) if fits else kept
-        self.weights[second - 1], self.weights[second] = 1 - weights, weights
-        if fits:
-            self.number[places] = 2
-        return fits
-
     def _rows(self, candidates: np.ndarray, variables: np.ndarray) -> Any:
         """The candidates' rows on these variables."""
         which, seen, entries = self.inc.entries(candidates)
         shape = (len(candidates), len(variables))
         if shape[0] * shape[1] > _DENSE:
-            return sp.csr_array((entries, (which, self._slot[seen])), shape=shape)
+            return sp.csr_array((entries, (which, self.slot[seen])), shape=shape)
         rows = np.zeros(shape)
-        rows[which, self._slot[seen]] = entries
+        rows[which, self.slot[seen]] = entries
         return rows
 
     def _mended(
@@ -268,7 +216,7 @@ class Ties:
             mean = lambda v: (np.bincount(groups, v) / sizes)[groups]
             grounded = np.zeros(len(sizes), bool)
             single = inc.first[places[inc.single[places]]] + 1
-            grounded[groups[self._slot[inc.entries(single)[1]]]] = True
+            grounded[groups[self.slot[inc.entries(single)[1]]]] = True
             zero = grounded[groups]
             return np.where(zero, 0.0, mean(found.slope)), np.where(zero, 0.0, mean(x))
         if found.face is not None:

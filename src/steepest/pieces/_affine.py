@@ -117,7 +117,7 @@ def moved(eqn: Any, values: list[Any]) -> list[Affine]:
     outs = evaluate(eqn, labels)
     if not all(np.all(out >= 1) for out in outs):  # a number that is none of the operands'
         raise NotAffine
-    return [forms.taken(np.asarray(out, int) - 1) for out in outs]
+    return [forms.taken(np.asarray(np.asarray(out, int) - 1)) for out in outs]
 
 
 # ---- operations that keep affine affine: (equation, inputs) → result
