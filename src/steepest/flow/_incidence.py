@@ -72,7 +72,7 @@ class Incidence:
     def entries(self, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(which of the candidates, variable, coefficient) of their rows."""
         at, counts = spread(self._row, candidates)
-        which = np.repeat(np.arange(len(candidates)), counts)
+        which = np.arange(len(candidates)).repeat(counts)
         return which, self._variables[at], self._entries[at]
 
     def seeing(self, variables: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ class Incidence:
         """The entries of c + Σ weight · row at some variables."""
         at, counts = spread(self._column, variables)
         terms = self._column_entries[at] * weights[self._candidates[at]]
-        which = np.repeat(np.arange(len(variables)), counts)
+        which = np.arange(len(variables)).repeat(counts)
         return self.program.linear[variables] + np.bincount(which, terms, len(variables))
 
 
@@ -93,7 +93,15 @@ def spread(pointers: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndar
     counts = pointers[items + 1] - begin
     ends = counts.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(begin - (ends - counts), counts), counts
+    return np.arange(total) + (begin - (ends - counts)).repeat(counts), counts
+
+
+def distinct(items: np.ndarray) -> np.ndarray:
+    """Each item once, in order: `np.unique` without its detours, which an event has no time for."""
+    items = np.sort(items)
+    new = np.ones(len(items), bool)
+    np.not_equal(items[1:], items[:-1], out=new[1:])
+    return items[new]
 
 
 def _rows_of(rows: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from steepest.errors import SolverError
 from steepest.flow._events import Event, Kind, Kink
-from steepest.flow._incidence import Incidence, spread
+from steepest.flow._incidence import Incidence, distinct, spread
 from steepest.flow._least_slope import NoEnd
 from steepest.flow._path import Path
 from steepest.flow._ties import Component, Ties
@@ -143,7 +143,7 @@ class Polygon:
         seeing = inc.seeing(variables[slope != old])
         seeing = seeing[self.ties.is_open(seeing)]
         self._due[places] = np.inf
-        return np.unique(np.concatenate([seeing, places[self.ties.is_open(places)]]))
+        return distinct(np.concatenate([seeing, places[self.ties.is_open(places)]]))
 
     # ---- when the next ones come
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from steepest.flow._incidence import Incidence
+from steepest.flow._incidence import Incidence, distinct
 from steepest.flow._least_slope import LeastSlope, least_slope
 from steepest.flow._simple_ties import Component, by_closed_form
 
@@ -63,7 +63,7 @@ class Ties:
     def at(self, place: int) -> tuple[int, ...]:
         """The candidates taken at a place."""
         begin, end = self.inc.first[place], self.inc.first[place + 1]
-        return tuple((np.flatnonzero(self.tied[begin:end]) + begin).tolist())
+        return tuple((self.tied[begin:end].nonzero()[0] + begin).tolist())
 
     def is_open(self, places: np.ndarray) -> np.ndarray:
         """Whether a candidate could still catch up."""
@@ -76,7 +76,7 @@ class Ties:
         self.tied[hits] = True
         candidates = np.asarray(self.at(place))
         self.number[place] = len(candidates)
-        seen = np.unique(self.inc.entries(candidates)[1])
+        seen = distinct(self.inc.entries(candidates)[1])
         of = self._component[seen]
         parts = [self._components.pop(k) for k in {*of[of >= 0].tolist()}]
         variables = np.sort(np.concatenate([seen[of < 0], *(part.variables for part in parts)]))
@@ -124,7 +124,7 @@ class Ties:
         noise = np.maximum.reduceat(inc.noise[candidates], starts)
         room = np.repeat(noise, np.diff(np.append(starts, len(candidates))))
         found = least_slope(rows, starts, weights, fixed, free, room)
-        for place in np.unique(of[~found.tied]).tolist():
+        for place in distinct(of[~found.tied]).tolist():
             self.before.setdefault(place, self.at(place))
         self.weights[candidates], self.tied[candidates] = found.weights, found.tied
         groups = self._regroup(component, of[found.tied])

@@ -54,7 +54,19 @@ class Polyhedral:
 
 
 def read_polyhedral(program: Program) -> Polyhedral | None:
-    """The program in that form, or None where it is not known to have it."""
+    """The program in that form, or None where it is not known to have it.
+
+    Nothing is rounded but what the program's own arithmetic in float64 would round.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from steepest.pieces import trace
+        >>> f = lambda x: 2 * x[0] + jnp.sum(jnp.abs(x)) + jnp.max(x)
+        >>> read = read_polyhedral(trace(f, jnp.array([1.0, -2.0])))
+        >>> len(read.places), read(np.array([-3.0, 0.5]))
+        (3, -2.0)
+        >>> read_polyhedral(trace(lambda x: -jnp.abs(x), 1.0))
+    """
     reader = _Reader(program)
     try:
         with jax.enable_x64(True):
