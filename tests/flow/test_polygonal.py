@@ -186,7 +186,7 @@ def test_the_largest_entry_sinks():
 # ---- random ones
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(some.integers(0, 2**32 - 1), some.integers(2, 5), some.booleans())
 def test_maxima_of_affine_functions(seed, d, whole):
     rng = np.random.default_rng(seed)
@@ -198,7 +198,7 @@ def test_maxima_of_affine_functions(seed, d, whole):
     assert_solution(lambda x, v: miss_of_maxima(c, groups, x, v), path, 3.0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(some.integers(0, 2**32 - 1), some.sampled_from(["graph", "tree", "fused", "trend", "any"]))
 def test_absolute_values_of_sums(seed, family):
     """Ties with cycles, dependent rows, releases."""

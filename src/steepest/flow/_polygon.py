@@ -34,7 +34,7 @@ class Polygon:
         events: what happened, instant by instant.
         decisions: how often a velocity was chosen.
         sides: of the polygon so far.
-        stopped: whether nothing moves any more.
+        moving: how many variables do; once none does the solution has stopped.
 
     Args:
         program: f.
@@ -53,7 +53,6 @@ class Polygon:
         slope = inc.slope(everything, self.ties.weights)
         self.slope = np.where(np.abs(slope) <= _ZERO * inc.size, 0.0, slope)
         self.moving = int(np.count_nonzero(self.slope))
-        self.stopped = False
         if path is not None:
             path.append(0.0, everything, self.x, -self.slope)
         self._due = np.full(inc.places, np.inf)
@@ -61,7 +60,6 @@ class Polygon:
         for component in self.ties.components:
             self._decide(component, 0.0)
         self._schedule(np.arange(inc.places), 0.0)
-        self._stop_if_still()
 
     def state(self, time: float) -> np.ndarray:
         """The state at a time between the last event and the next."""
@@ -87,7 +85,6 @@ class Polygon:
             if at_once > 1000 + 10 * self.inc.places:
                 raise SolverError(f"events do not come to an end at t = {time:.9g}.")
             self._meet(time)
-            self._stop_if_still()
         if until > self.time * (1 + _INSTANT):
             self.record()
         self.time = max(self.time, until)
@@ -101,8 +98,9 @@ class Polygon:
             heapq.heappop(self._queue)  # it was put off
         return np.inf
 
-    def _stop_if_still(self) -> None:
-        self.stopped = self.moving == 0
+    @property
+    def stopped(self) -> bool:
+        return self.moving == 0
 
     # ---- an event
 
