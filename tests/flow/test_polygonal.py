@@ -183,6 +183,22 @@ def test_the_largest_entry_sinks():
         np.testing.assert_allclose(x, np.minimum(x0, level), atol=1e-12)
 
 
+def test_trees_come_apart_where_they_must():
+    """All edges tie at the start, in any order of the variables; the linear term parts some."""
+    rng = np.random.default_rng(9)
+    one = np.eye(6)
+    for _ in range(30):
+        order = rng.permutation(6)
+        B = np.array([one[order[i]] - one[order[rng.integers(i)]] for i in range(1, 6)])
+        c = 1.2 * rng.standard_normal(6)
+        run, path = flow(
+            lambda x, B=B, c=c: c @ x + jnp.sum(jnp.abs(B @ x)), np.zeros(6), 1.0, [1.0]
+        )
+        v = path.velocity(0.5)
+        assert miss_of_absolutes(c, B, np.zeros(5), np.ones(5), path(0.5), v) <= 1e-9
+        np.testing.assert_allclose(run.final, v, atol=1e-12)
+
+
 # ---- random ones
 
 
@@ -235,9 +251,20 @@ def test_blocks_of_an_image_split_again():
     run, path = flow(grid_variation, x0, 50.0, [50.0])
     assert {"slide", "release", "stop"} <= {event.kind for event in run.events}
     np.testing.assert_allclose(run.final, np.full((n, n), x0.mean()), atol=1e-13)
+    assert np.ptp(run.final) == 0.0  # what is held equal is equal to the last bit
     zero, w = np.zeros(len(B)), np.ones(len(B))
     miss = lambda x, v: miss_of_absolutes(np.zeros(n * n), B, zero, w, x, v)
     assert_solution(miss, path, 50.0, tol=1e-7, sides=15)
+
+
+def test_ties_do_not_drift():
+    """Second differences: in the end a line, the least-squares one, since moments are kept."""
+    n = 150
+    y = np.cumsum(np.random.default_rng(8).standard_normal(n))
+    run, _ = flow(lambda x: jnp.sum(jnp.abs(jnp.diff(x, n=2))), y, 1e7, [1e7])
+    assert run.events[-1].kind == "stop"
+    line = np.polynomial.Polynomial.fit(np.arange(n), y, 1)(np.arange(n))
+    np.testing.assert_allclose(run.final, line, rtol=0, atol=1e-12 * np.max(np.abs(y)))
 
 
 def test_hinges():
