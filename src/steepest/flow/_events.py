@@ -45,4 +45,5 @@ class Event:
         kinks = "; ".join(map(str, self.kinks[:3]))
         more = f" and {len(self.kinks) - 3} more" if len(self.kinks) > 3 else ""
         doubt = "" if self.unique else " (not the only solution)"
-        return f"t = {self.time:.9g}: {self.kind} {kinks}{more}{doubt}"
+        what = f" {kinks}{more}" if kinks else ""
+        return f"t = {self.time:.9g}: {self.kind}{what}{doubt}"

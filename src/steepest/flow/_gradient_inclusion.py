@@ -36,9 +36,13 @@ def gradient_inclusion(
     Lewis, Shiota 2007), which is minus the least-norm element of ∂f(x) (Davis, Drusvyatskiy,
     Kakade, Lee 2020), until a multiplier says that it leaves.
 
+    A convex f that is read as piecewise linear (l1, total variation, maxima of affine functions) is
+    followed exactly, from corner to corner of its polygonal path, and locally: 10⁴ kinks merge in
+    seconds.
+
     Args:
         f: a function of one pytree that returns one real number. Where it is not continuous on the
-            way that is an error; a norm that reaches zero is not gone through.
+            way that is an error.
         x0: the start; it may be on kinks.
         t1: the end, > 0.
         rtol, atol: tolerances of a step, for its largest entry.
@@ -70,9 +74,15 @@ def gradient_inclusion(
         >>> [(event.kind, round(event.time, 6)) for event in run.events]
         [('slide', 1.0), ('slide', 2.0), ('stop', 2.0)]
     """
-    from steepest.flow._solver import Solver  # here, since Diffrax is slow to import
+    # Here, since SciPy's sparse matrices and Diffrax are slow to import.
+    from steepest.flow._path import Path
+    from steepest.flow._polygonal import polygonal
+    from steepest.flow._solver import Solver
 
     request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    polygon = polygonal(request, max_events, Path() if dense else None)
+    if polygon is not None:
+        return polygon
     with jax.enable_x64(True):
         solver = Solver(
             request,

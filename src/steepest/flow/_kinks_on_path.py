@@ -34,8 +34,8 @@ def refuse_kinks(
     pattern = lambda y: gated.actual(request.leaves(y))[2] > 0.5
     slope = lambda y, w: jax.grad(lambda y: gated(request.leaves(y), w)[0])(y)
     pattern_at, slope_at = compiled(pattern), compiled(slope)
-    roots = lambda y: gated.roots(request.leaves(y), gated.actual(request.leaves(y))[2])
-    if gated.root_lines:
+    roots = lambda y: gated.singular(request.leaves(y), gated.actual(request.leaves(y))[2])
+    if gated.singular_lines:
         from scipy.optimize import minimize_scalar  # here: it is slow to import
 
         along = lambda pair: jax.jvp(roots, (pair[0],), (pair[1],))
@@ -50,7 +50,7 @@ def refuse_kinks(
             if min(height(s), heights[k, root]) <= nearest + 1e-6 * heights[k, root]:
                 raise SolverError(
                     f"at t = {path.time(s):.6g} a root, or a norm, is at zero to the tolerance: "
-                    f"{gated.root_lines[root]}. A flow is not followed through that."
+                    f"{gated.singular_lines[root]}. A flow is not followed through that."
                 )
     if not gated.size:
         return

@@ -6,16 +6,18 @@ import time
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._path import Path
 from steepest.flow._polygon import Polygon
+from steepest.flow._saving import as_trajectory, at_times
 from steepest.pieces._compile import compiled
-from steepest.pieces._polyhedral import read_polyhedral
-from steepest.trajectory import Divergence, Trajectory
+from steepest.pieces._polyhedral import Polyhedral, read_polyhedral
+from steepest.trajectory import Trajectory
+
+_SAVED = 1000
 
 
 def polygonal(request: Request, max_events: int, path: Path | None = None) -> Trajectory | None:
@@ -28,7 +30,8 @@ def polygonal(request: Request, max_events: int, path: Path | None = None) -> Tr
     Args:
         request: what is asked.
         max_events: when to give up.
-        path: where it is given, an empty `Path` that is filled with the polygon itself.
+        path: where it is given, an empty `Path` that is filled with the polygon itself; the run
+            can then be called at any time.
 
     Returns:
         The trajectory. Its counts: "gradients" and "rhs" are least-norm elements, each of one
@@ -41,14 +44,17 @@ def polygonal(request: Request, max_events: int, path: Path | None = None) -> Tr
     if program is None:
         return None
     with jax.enable_x64(True):
-        return _Run(request, max_events, Polygon(program, request.start, path)).trajectory()
+        return _Run(request, max_events, program, path).trajectory()
 
 
 class _Run:
     """What is saved on the way."""
 
-    def __init__(self, request: Request, max_events: int, polygon: Polygon):
-        self.request, self.max_events, self.polygon = request, max_events, polygon
+    def __init__(self, request: Request, max_events: int, program: Polyhedral, path: Path | None):
+        self.request, self.max_events, self.path = request, max_events, path
+        self.polygon = Polygon(program, request.start, path)
+        even = np.linspace(0.0, request.t1, _SAVED)
+        self.ts = even if request.ts is None else request.ts
         self.saved: list[dict[str, Any]] = []
         self.watched, self.seconds = compiled(request.watched), 0.0
         if request.monitors:
@@ -58,7 +64,7 @@ class _Run:
 
     def trajectory(self) -> Trajectory:
         try:
-            for t in self.request.ts:
+            for t in self.ts:
                 self.polygon.follow(float(t), self.max_events)
                 self.save(self.polygon.state(float(t)))
             self.polygon.follow(self.request.t1, self.max_events)
@@ -77,25 +83,19 @@ class _Run:
         self.saved.append(row)
 
     def so_far(self) -> Trajectory:
-        request, polygon, count = self.request, self.polygon, len(self.saved)
+        request, polygon, path = self.request, self.polygon, self.path
         polygon.record()
-        columns = jax.tree.map(lambda *rows: np.stack(rows), *self.saved) if count else {}
-        split = lambda ys: [np.asarray(leaf) for leaf in jax.vmap(request.leaves)(jnp.asarray(ys))]
-        restore = request.program.point.restore
-        return Trajectory(
-            ts=request.ts[:count],
-            xs=restore(split(columns["xs"])) if request.states and count else None,
-            values=columns.get("values", np.zeros(0)),
-            monitors=columns.get("monitors", {}),
-            final=restore(request.program.leaves(polygon.state(polygon.time))),
-            events=tuple(polygon.events),
-            stats={
-                "gradients": polygon.decisions,
-                "rhs": polygon.decisions,
-                "steps": polygon.sides,
-                "rejected": 0,
-                "events": len(polygon.events),
-                "compile_seconds": self.seconds,
-            },
-            divergence=Divergence(-1, -1),
+        stats = {
+            "gradients": polygon.decisions,
+            "rhs": polygon.decisions,
+            "steps": polygon.sides,
+            "rejected": 0,
+            "events": len(polygon.events),
+            "compile_seconds": self.seconds,
+        }
+        end = polygon.time
+        dense = None if path is None else lambda t: at_times(request, path, t, end)
+        ts = self.ts[: len(self.saved)].tolist()
+        return as_trajectory(
+            request, ts, self.saved, polygon.state(end), polygon.events, stats, dense
         )

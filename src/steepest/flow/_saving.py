@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -84,28 +84,43 @@ class Saving:
             self.stride *= 2
 
     def trajectory(self, y: np.ndarray, events: Sequence[Event]) -> Trajectory:
-        request, counts = self.request, self.machine.counts
-        restore = request.program.point.restore
-        columns = jax.tree.map(lambda *rows: np.stack(rows), *self.rows) if self.rows else {}
-        return Trajectory(
-            ts=np.array(self.ts),
-            xs=restore(split(request, columns["xs"])) if request.states and self.rows else None,
-            values=columns.get("values", np.zeros(0)),
-            monitors=columns.get("monitors", {}),
-            final=restore(split(request, np.asarray(y))),
-            events=tuple(events),
-            stats={
-                "gradients": counts["rhs"],
-                "vjps": counts["vjps"],
-                "rhs": counts["rhs"],
-                "steps": counts["steps"],
-                "rejected": counts["rejected"],
-                "events": len(events),
-                "compile_seconds": self.machine.seconds,
-            },
-            divergence=Divergence(-1, -1),
-            dense=None if self.segments is None else Dense(self.machine, self.segments),
-        )
+        counts = self.machine.counts
+        stats = {
+            "gradients": counts["rhs"],
+            "vjps": counts["vjps"],
+            "rhs": counts["rhs"],
+            "steps": counts["steps"],
+            "rejected": counts["rejected"],
+            "events": len(events),
+            "compile_seconds": self.machine.seconds,
+        }
+        dense = None if self.segments is None else Dense(self.machine, self.segments)
+        return as_trajectory(self.request, self.ts, self.rows, y, events, stats, dense)
+
+
+def as_trajectory(
+    request: Request,
+    ts: Sequence[float],
+    rows: Sequence[dict[str, Any]],
+    y: np.ndarray,
+    events: Sequence[Event],
+    stats: dict[str, Any],
+    dense: Any,
+) -> Trajectory:
+    """A run from its rows ("values", "monitors" and, if states are asked for, "xs")."""
+    restore = request.program.point.restore
+    columns = jax.tree.map(lambda *rows: np.stack(rows), *rows) if rows else {}
+    return Trajectory(
+        ts=np.array(ts),
+        xs=restore(split(request, columns["xs"])) if request.states and rows else None,
+        values=columns.get("values", np.zeros(0)),
+        monitors=columns.get("monitors", {}),
+        final=restore(split(request, np.asarray(y))),
+        events=tuple(events),
+        stats=stats,
+        divergence=Divergence(-1, -1),
+        dense=dense,
+    )
 
 
 class Dense:
@@ -117,16 +132,9 @@ class Dense:
 
     def __call__(self, t: Any) -> PyTree:
         """The state at a time, or the states at an array of times on a leading axis."""
-        request = self.machine.request
-        ts = np.asarray(t, np.float64)
         end = float(self.segments[-1][0].t) if self.segments else 0.0
-        if not np.all((ts >= 0) & (ts <= end)):
-            raise ArgumentError(f"t is {t!r:.60}; this trajectory has the times 0 … {end:g}.")
         with jax.enable_x64(True):
-            ys = np.array([self.state(float(t)) for t in ts.reshape(-1)])
-        return request.program.point.restore(
-            split(request, ys.reshape(*ts.shape, len(request.start)))
-        )
+            return at_times(self.machine.request, self.state, t, end)
 
     def state(self, t: float) -> np.ndarray:
         s, mode = self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
@@ -134,6 +142,15 @@ class Dense:
             return np.asarray(s.y)
         whole = self.machine.at(float(s.begin), np.asarray(s.start), 0.0, mode)
         return self.machine.state(whole._replace(t=s.t, y=s.y), t, mode)
+
+
+def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end: float) -> PyTree:
+    """The user's pytree at one time or, on leading axes, at an array of times in 0 … end."""
+    ts = np.asarray(t, np.float64)
+    if not np.all((ts >= 0) & (ts <= end)):
+        raise ArgumentError(f"t is {t!r:.60}; this trajectory has the times 0 … {end:g}.")
+    ys = np.array([state(float(t)) for t in ts.reshape(-1)])
+    return request.program.point.restore(split(request, ys.reshape(*ts.shape, len(request.start))))
 
 
 def split(request: Request, ys: np.ndarray) -> list[np.ndarray]:

@@ -136,6 +136,21 @@ class Gated:
         joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
         return value, joined(run.keys), joined(run.roots)
 
+    @property
+    def singular_lines(self) -> list[str]:
+        """The user's line for each entry of `singular`."""
+        norms = [norm.line for norm in self.norms for _ in range(norm.places)]
+        return norms + self.root_lines
+
+    def singular(self, leaves: Sequence[Any], weights: Any) -> Any:
+        """All norms and other roots: where one is 0 the program is not smooth."""
+        _, keys, roots = self(leaves, weights)
+        lengths = [
+            jnp.linalg.norm(jnp.reshape(keys[n.start : n.gates.start], (n.candidates, -1)), axis=0)
+            for n in self.norms
+        ]
+        return jnp.concatenate([*lengths, roots])
+
     def actual(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
         """(value, keys, weights) with every choice as the program itself takes it."""
         run = _Run(self, None)
