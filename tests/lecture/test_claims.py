@@ -31,6 +31,7 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "B7",
         "C1",
         "C2",
+        "C3",
         "C5",
         "C4",
         "C6",

@@ -213,7 +213,11 @@ class Fields:
             i, weights, last = carry
             held = self.held(y, mode._replace(weights=weights))
             misfit = jnp.max(jnp.abs(held.rows.T @ held.forces), initial=0.0)
-            turns = self.turns(y, weights, mode, held)
+            turns = lax.cond(
+                mode.held[0],
+                lambda: self.turns(y, weights, mode, held),
+                lambda: jnp.zeros(len(mode.base)),
+            )
             known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
             step = jnp.where(known, held.forces / jnp.where(known, turns, 1.0), 0.0)
             into = jnp.where(is_gate, 0.0, step)

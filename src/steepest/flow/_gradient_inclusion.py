@@ -58,7 +58,8 @@ def gradient_inclusion(
     Returns:
         The `Trajectory`, in NumPy arrays of float64. `events` says for each event its time, kind
         (cross, slide, release, stop), which kinks (the user's line and the element), and whether
-        the continuation is the only one.
+        the continuation is the only one. A crossing whose jump is lost in the error of its step
+        is stepped over: `stats["passed"]` counts them.
 
     Raises:
         ArgumentError: an argument that means nothing, named.

@@ -35,7 +35,8 @@ class Machine:
     of its weights, and the program itself.
 
     Attributes:
-        counts: of steps, rejected ones, right-hand sides, and gradients of single keys.
+        counts: of steps, rejected ones, right-hand sides, gradients of single keys, and crossings
+            that are lost in a step's error.
         seconds: how long the first calls took, compilation in it.
     """
 
@@ -45,7 +46,7 @@ class Machine:
         size = float(np.max(np.abs(request.start), initial=0.0))
         fields = self.fields = Fields(self.gated, request, 0.1 * (atol + rtol * size))
         self.stepper = Stepper(fields.velocity, fields.watch, rtol, atol, stiff)
-        self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0}
+        self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
         self.seconds = 0.0
         self._seen: set[Any] = set()
         self._looked_at: np.ndarray | None = None

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError
 from steepest.flow._arguments import Request
-from steepest.flow._events import Event
+from steepest.flow._events import Event, Kink
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._stepper import Step
@@ -92,6 +92,7 @@ class Saving:
             "steps": counts["steps"],
             "rejected": counts["rejected"],
             "events": len(events),
+            "passed": counts["passed"],
             "compile_seconds": self.machine.seconds,
         }
         dense = None if self.segments is None else Dense(self.machine, self.segments)
@@ -136,8 +137,31 @@ class Dense:
         with jax.enable_x64(True):
             return at_times(self.machine.request, self.state, t, end)
 
+    def held(self, t: float) -> dict[Kink, float]:
+        """The kinks that the flow slides on at a time, each with its multiplier: the weight of the
+        first of what ties there or, where a norm is held at zero, the length of its subgradient."""
+        _, mode = self.segment(t)
+        if not mode.pairs:
+            return {}
+        with jax.enable_x64(True):
+            weights = self.machine.look(self.state(t), mode).multipliers
+        found: dict[Kink, float] = {}
+        for k in sorted(
+            {base for base, other in mode.pairs if self.machine.gated.is_choice[other]}
+        ):
+            site, place, _ = mode.place_of(k)
+            found[Kink(site.line, site.name, int(place))] = float(weights[k])
+        for gate, entries in mode.norms:
+            site, place, _ = mode.place_of(gate)
+            length = float(np.linalg.norm(weights[entries]))
+            found[Kink(site.line, site.name, int(place))] = length
+        return found
+
+    def segment(self, t: float) -> tuple[Step, Mode]:
+        return self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
+
     def state(self, t: float) -> np.ndarray:
-        s, mode = self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
+        s, mode = self.segment(t)
         if t == float(s.t):
             return np.asarray(s.y)
         whole = self.machine.at(float(s.begin), np.asarray(s.start), 0.0, mode)

@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
+from steepest.flow._decide import Decider
 from steepest.flow._field import Look
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
@@ -77,6 +78,14 @@ class Solver:
             self.y = np.asarray(s.y)
             if not bool(s.finite):
                 raise SolverError(self.blow_up(s))
+            passed = self.passed_over(s, mode) if bool(s.met) and self.through else None
+            if passed is not None:
+                saving.step(s, float(s.t), self.y, mode)
+                if float(s.t) >= request.t1:
+                    break
+                mode, width = passed, float(s.next_t) - float(s.t)
+                s, fresh = machine.at(float(s.t), self.y, width, mode), True
+                continue
             met = self.happened(s, mode)
             if met is not None:
                 t, look, left = met
@@ -122,6 +131,36 @@ class Solver:
                 return t, self.machine.look(self.machine.state(s, t, mode), mode), True
         met = self.locate(s, mode) if bool(s.met) else None
         return None if met is None else (*met, False)
+
+    def passed_over(self, s: Step, mode: Mode) -> Mode | None:
+        """The mode after crossings in the last step that are lost in its error, or None.
+
+        On the far side the piece that was integrated goes on; its velocity is off by the jump of
+        the gradient, for the rest of the step.
+        """
+        y, rest = np.asarray(s.y), float(s.t) - float(s.low)
+        decider = Decider(self.machine, y, lambda size: 0.0 * size)
+        look = decider.look(mode)
+        ahead = decider.ties(mode, look.keys)
+        after = mode
+        for base, other in ahead:
+            if not after.active[base] or len(after.members(base)) > 1:
+                return None
+            after = after.crossed(base, other)
+        if not ahead:
+            return None
+        beyond = decider.look(after)
+        turn = beyond.slope - look.slope
+        share = 0.1 * (self.machine.atol + self.machine.rtol * float(np.max(np.abs(y))))
+        if np.max(np.abs(turn)) * rest > share or decider.violations(after) != ([], []):
+            return None
+        # The two pieces part by no more than the jump lets them: f is continuous.
+        parted = np.linalg.norm(turn) * np.linalg.norm(look.velocity) * rest
+        rounding = 1e-12 * (abs(float(look.value)) + abs(float(beyond.value)))
+        if abs(float(beyond.value) - float(look.value)) > 4 * parted + rounding:
+            return None
+        self.machine.counts["passed"] += len(ahead)
+        return after
 
     def leaving(self, s: Step, until: float, mode: Mode) -> float | None:
         """When a multiplier leaves its bounds, to the accuracy of the dense output.

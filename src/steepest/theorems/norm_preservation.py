@@ -15,6 +15,7 @@ from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.layers import homogeneity_of_layers, require_layers
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
+from steepest.trajectory import Trajectory
 
 _STATEMENT = Statement(
     name="norm_preservation",
@@ -26,6 +27,9 @@ _STATEMENT = Statement(
     r"any data and any loss.",
     source="Du, Hu, Lee 2018, Theorem 2.1 and Corollary 2.1",
 )
+_MOST_DENSE = 5_000  # parameters, for every step to be kept
+_LOOKED_AT = 200
+_MOST_DRAWN = 8
 _SAVED = 101
 
 
@@ -81,6 +85,7 @@ def norm_preservation(p: Problem, time: float | int = 1.0, tolerance: float = 1e
         saveat=np.linspace(0.0, float(time), _SAVED),
         monitors={"balance": balance},
         states=False,
+        dense=sum(leaf.size for leaf in p.program.start) <= _MOST_DENSE,
     )
     norms = np.asarray(run.monitors["balance"].squared_norms)
     moved = 0.5 * (norms - norms[0])
@@ -94,7 +99,7 @@ def norm_preservation(p: Problem, time: float | int = 1.0, tolerance: float = 1e
         bound=np.zeros(len(run.ts)),
         allowance=allowance,
         trajectory=run,
-        figure=(_moved(run.ts, moved),),
+        figure=(_moved(run.ts, moved), *_slides(run, float(time))),
         notes=(_history(run.events),),
     )
 
@@ -108,6 +113,31 @@ def _moved(ts: np.ndarray, moved: np.ndarray) -> Curves:
         curves.append(Curve(ts[places], moved[places, i], f"layer {i + 1}", "points"))
     ylabel = r"$\frac{1}{2}\|W_i(t)\|^2 - \frac{1}{2}\|W_i(0)\|^2$"
     return Curves(tuple(curves), xlabel="time", ylabel=ylabel)
+
+
+def _slides(run: Trajectory, time: float) -> tuple[Curves, ...]:
+    """Which kinks are slid on, when, and by what multiplier; nothing where there are none."""
+    if run.dense is None or not hasattr(run.dense, "held"):
+        return ()
+    begin = min((event.time for event in run.events if event.kind == "slide"), default=time)
+    curves: list[Curve] = []
+    open_: dict[Any, tuple[list[float], list[float]]] = {}
+    longest: list[tuple[Any, list[float], list[float]]] = []
+    for t in np.linspace(begin, time, _LOOKED_AT):
+        held = run.dense.held(float(t))
+        for kink in [kink for kink in open_ if kink not in held]:
+            longest.append((kink, *open_.pop(kink)))
+        for kink, weight in held.items():
+            ts, weights = open_.setdefault(kink, ([], []))
+            ts.append(float(t))
+            weights.append(weight)
+    longest += [(kink, *both) for kink, both in open_.items()]
+    longest = sorted(longest, key=lambda one: -len(one[1]))[:_MOST_DRAWN]
+    for kink, ts, weights in sorted(longest, key=lambda one: one[1][0]):
+        curves.append(Curve(np.array(ts), np.array(weights), f"{kink.primitive}[{kink.element}]"))
+    if not curves:
+        return ()
+    return (Curves(tuple(curves), "time", "multiplier", title="kinks that are slid on"),)
 
 
 def _history(events: Any) -> str:
