@@ -173,8 +173,11 @@ def sampled_gradients(f, surfaces, d, rng):
 
     for i, surface in enumerate(surfaces):
         part = slice(i * count // 6, (i + 1) * count // 6)
+        moved = points[part]
         for _ in range(3):
-            points[part] = jax.vmap(lambda x, s=surface: onto(s, x))(points[part])
+            moved = np.asarray(jax.vmap(lambda x, s=surface: onto(s, x))(moved))
+        near = np.linalg.norm(moved - points[part], axis=1, keepdims=True) < 3 * t
+        points[part] = np.where(near, moved, points[part])  # others met a surface elsewhere
     points = points + t**2 * b
     return np.asarray(jax.jit(jax.vmap(jax.grad(f)))(jnp.asarray(points)))
 

@@ -87,10 +87,12 @@ class _Run:
         polygon.record()
         stats = {
             "gradients": polygon.decisions,
+            "vjps": 0,
             "rhs": polygon.decisions,
             "steps": polygon.sides,
             "rejected": 0,
             "events": len(polygon.events),
+            "passed": 0,
             "compile_seconds": self.seconds,
         }
         end = polygon.time
