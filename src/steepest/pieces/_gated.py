@@ -22,13 +22,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
+from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
@@ -226,8 +226,8 @@ class _Run:
         if any(isinstance(value, _Soft) for value in values):
             return [(self.soft(eqn, values), True)]
         floats = any(varies and smooth.is_float(value) for value, varies in inputs)
-        if floats and name in _MADE_OF:
-            return [(_MADE_OF[name](self, eqn, values), True)]
+        if floats and name in MADE_OF:
+            return [(MADE_OF[name](self, eqn, values), True)]
         if floats and name in EQUALITIES:
             # Equal on a set of measure zero, unless identically: no kink is expected of it.
             return [(out, True) for out in evaluate_equation(eqn, values)]
@@ -385,15 +385,6 @@ class _Run:
         ]
 
 
-def mixed(candidates: Any, weights: Any) -> Any:
-    """Σ weight · candidate; one of weight 0 that is infinite (a masked one) does not count.
-
-    A finite one does, in the derivative with respect to its weight.
-    """
-    safe = jnp.where((weights == 0) & ~jnp.isfinite(candidates), 0.0, candidates)
-    return jnp.sum(weights * safe, axis=0)
-
-
 def _is_half(power: Any) -> bool:
     return not isinstance(power, Tracer) and bool(np.all(np.asarray(power) == 0.5))
 
@@ -412,67 +403,4 @@ _LOGIC: dict[str, Callable[..., Any]] = {
     "and": lambda a, b: a * b,
     "or": lambda a, b: a + b - a * b,
     "xor": lambda a, b: a + b - 2 * a * b,
-}
-
-
-# ---- choices that are made of others
-
-
-def _clamp(run: _Run, eqn: Any, values: list[Any]) -> Any:
-    low, x, high = (jnp.broadcast_to(v, jnp.shape(values[1])) for v in values)
-    keys = -jnp.stack([x, high])
-    below = -mixed(keys, run.site("clamp", eqn, keys))
-    keys = jnp.stack([low, below])
-    return mixed(keys, run.site("clamp", eqn, keys))
-
-
-def _window(sign: float) -> Callable[[_Run, Any, list[Any]], Any]:
-    def rule(run: _Run, eqn: Any, values: list[Any]) -> Any:
-        keys = window_views(sign * values[0], eqn.params)
-        return sign * mixed(keys, run.site(eqn.primitive.name, eqn, keys))
-
-    return rule
-
-
-def window_views(x: Any, params: dict[str, Any]) -> Any:
-    """The entries of each window on a leading axis, −∞ beyond the edge."""
-    padding = zip(params["padding"], params["base_dilation"], strict=True)
-    padded = lax.pad(
-        x,
-        jnp.asarray(-jnp.inf, x.dtype),
-        [(low, high, dilation - 1) for (low, high), dilation in padding],
-    )
-    reach = [
-        (w - 1) * d + 1
-        for w, d in zip(params["window_dimensions"], params["window_dilation"], strict=True)
-    ]
-    views = []
-    for offset in np.ndindex(*params["window_dimensions"]):
-        start = [o * d for o, d in zip(offset, params["window_dilation"], strict=True)]
-        stop = [s + n - r + 1 for s, n, r in zip(start, padded.shape, reach, strict=True)]
-        views.append(lax.slice(padded, start, stop, params["window_strides"]))
-    return jnp.stack(views)
-
-
-def _running(sign: float) -> Callable[[_Run, Any, list[Any]], Any]:
-    def rule(run: _Run, eqn: Any, values: list[Any]) -> Any:
-        axis, reverse = eqn.params["axis"], eqn.params["reverse"]
-        x = jnp.moveaxis(sign * values[0], axis, 0)
-        rows = [x[-1]] if reverse else [x[0]]
-        for row in x[-2::-1] if reverse else x[1:]:
-            keys = jnp.stack([rows[-1], row])
-            rows.append(mixed(keys, run.site(eqn.primitive.name, eqn, keys)))
-        if reverse:
-            rows.reverse()
-        return sign * jnp.moveaxis(jnp.stack(rows), 0, axis)
-
-    return rule
-
-
-_MADE_OF: dict[str, Callable[[_Run, Any, list[Any]], Any]] = {
-    "clamp": _clamp,
-    "reduce_window_max": _window(1.0),
-    "reduce_window_min": _window(-1.0),
-    "cummax": _running(1.0),
-    "cummin": _running(-1.0),
 }
