@@ -117,7 +117,7 @@ def _times(saveat: Any, t1: float) -> np.ndarray | None:
         raise ArgumentError("saveat must hold finite times, strictly increasing.")
     if times[0] < 0 or times[-1] > t1:
         raise ArgumentError(
-            f"saveat goes from {times[0]:g} to {times[-1]:g}; the times lie in 0 … {t1:g}."
+            f"saveat goes from {times[0]!s} to {times[-1]!s}; the times lie in 0 … {t1!s}."
         )
     return times
 
