@@ -100,9 +100,10 @@ class Decider:
         for base, other in self.ties(mode, look.keys):
             if rates[base] >= rates[other]:
                 continue
-            jump, row = self.change(mode, base, other)
-            neutral = np.linalg.norm(jump) <= _NEUTRAL * scale
-            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale and not neutral:
+            # Also where the gradient is the same on both sides: the key of a choice that is held
+            # may be made of this one.
+            _, row = self.change(mode, base, other)
+            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale:
                 ahead.append((base, other))
         return negative, ahead
 
