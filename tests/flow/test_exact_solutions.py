@@ -39,6 +39,19 @@ def test_groups_of_a_group_lasso_reach_zero_and_leave_it():
         assert np.all(np.array(run.xs[0])[:2] == pytest.approx(0, abs=1e-12))
 
 
+def test_errors_of_the_steps_do_not_keep_a_norm_from_zero():
+    """The coupled group turns as it shrinks: without an end, once, at the tolerance from zero."""
+    rng = np.random.default_rng(0)
+    start, M = rng.standard_normal(6), rng.standard_normal((5, 6))
+    norms = lambda x: jnp.sum(jnp.linalg.norm(x.reshape(3, 2), axis=1))
+    f = lambda x: norms(x) + 0.5 * jnp.sum((M @ x - 1) ** 2)
+    run = st.gradient_inclusion(f, start, 6.0, saveat=[6.0], max_steps=1000)
+    assert kinds(run) == ["slide"]
+    at = run.xs[0]
+    np.testing.assert_allclose(at[:2], 0, atol=1e-12)
+    assert np.linalg.norm((M.T @ (M @ at - 1))[:2]) < 1
+
+
 def test_a_norm_is_let_go_tangentially():
     """‖u‖ − u₀z − z/2: held at u = 0 while z < 1, then u₀ grows as in one dimension."""
     f = lambda x: jnp.sqrt(x[0] ** 2 + x[1] ** 2) - x[0] * x[2] - 0.5 * x[2]

@@ -97,3 +97,15 @@ def test_a_norm_that_reaches_zero_is_not_stepped_over(norm):
         st.gradient_flow(lambda x: norm(x) + 0.0, np.array([3.0, 4.0]), 5.00001)
     run = st.gradient_flow(norm, np.array([3.0, 4.0]), 4.0)
     np.testing.assert_allclose(run.final, [0.6, 0.8], atol=1e-7)
+
+
+def test_choices_that_change_nothing_together_are_passed():
+    """In elu one where guards the other: they change the gradient alone, and not together."""
+    slopes = lambda x: np.where(x > 0, 1.0, np.exp(np.minimum(x, 0.0)))
+    for start, drift in ((0.5, 1.0), (-0.5, -3.0)):
+        f = lambda x, drift=drift: jax.nn.elu(x) + drift * x
+        run = st.gradient_flow(f, start, 1.0, dense=True)
+        times = np.linspace(0.1, 0.9, 9)
+        speeds = (run(times + 1e-4) - run(times - 1e-4)) / 2e-4
+        np.testing.assert_allclose(speeds, -slopes(run(times)) - drift, atol=1e-5)
+        assert run.final * start < 0

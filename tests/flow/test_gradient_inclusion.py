@@ -160,3 +160,29 @@ def test_zero_weights_and_zero_rows_are_no_kinks():
 def test_a_jump_on_the_way_is_refused():
     with pytest.raises(st.NotLocallyLipschitzError, match="test_gradient_inclusion"):
         st.gradient_inclusion(lambda x: jnp.where(x > 0, x, x - 1.0), 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "velocity"),
+    [(lambda x: jnp.minimum(-x, -2 * x), 2.0), (lambda x: -jnp.abs(x) + 2 * x, -3.0)],
+)
+def test_from_a_concave_kink_it_leaves_to_the_side_that_takes_it(f, velocity):
+    """The least norm at the kink is that of the side which the flow does not enter."""
+    run = st.gradient_inclusion(f, 0.0, 1.0, saveat=[0.5, 1.0])
+    np.testing.assert_allclose(run.xs, [0.5 * velocity, velocity], atol=1e-8)
+
+
+def test_times_increase_and_f_falls():
+    """No step is saved twice: not when the one after it is rejected, not when two events meet."""
+    f = lambda x: jnp.linalg.norm(x) + 0.5 * jnp.sum((x - np.array([0.5, -0.3])) ** 2)
+    run = st.gradient_inclusion(f, np.array([1.3, 0.8]), 3.0)
+    assert run.stats["rejected"] > 0
+    assert np.all(np.diff(run.ts) > 0)
+    assert np.all(np.diff(run.values) <= 1e-12)
+
+
+def test_leaves_without_entries():
+    f = lambda p: jnp.sum(jnp.abs(p["a"])) + jnp.sum(jnp.abs(p["b"])) + p["a"][0] ** 2
+    run = st.gradient_inclusion(f, {"a": np.array([1.0]), "b": np.zeros((0, 3))}, 1.0, saveat=[1.0])
+    assert run.xs["a"][0, 0] == pytest.approx(0.0, abs=1e-12)
+    assert run.xs["b"].shape == (1, 0, 3)

@@ -136,3 +136,10 @@ def test_vanishing_damping_starts_with_a_quarter_of_the_force():
     law = equation("nesterov", "3/t", "low", None)
     assert float(law.acceleration(0.0, jnp.zeros(()), jnp.ones(()), 0.0)) == -0.25
     assert float(law.acceleration(0.5, jnp.ones(()), jnp.ones(()), 0.0)) == -7.0
+
+
+def test_a_jump_is_refused():
+    with pytest.raises(st.NotLocallyLipschitzError, match=r"jumps from .* to .*test_momentum_flow"):
+        st.momentum_flow(
+            lambda x: jnp.where(x > 0, x, x - 1e-3), 0.5, 5.0, "heavy_ball", damping=0.1
+        )

@@ -30,6 +30,23 @@ def test_one_kink_written_many_times():
     assert left == pytest.approx(times(run, "slide")[0] + (4 - run_at(run, f)) / 0.5, abs=1e-5)
 
 
+def test_a_kink_inside_of_a_comparison_turns_with_the_one_that_is_held():
+    """Its copy in the comparison changes no gradient, and what keeps the comparison tied."""
+    first = lambda x: (
+        jnp.abs(-2 * x[0] - x[1] - x[2] - 1) + 0.5 * jnp.abs(-x[0] + 2 * x[1] - 2 * x[2] + 1)
+    )
+    second = lambda x: jnp.max(jnp.abs(x)) + jnp.abs(x[0] - 2 * x[1] + x[2])
+    spelled = (
+        lambda x: jnp.maximum(first(x), second(x)),
+        lambda x: jnp.where(first(x) > second(x), first(x), second(x)),
+    )
+    ts = [0.2, 0.3, 0.7, 1.5]
+    start = np.array([0.0, 1.0, 2.0])
+    runs = [st.gradient_inclusion(f, start, 1.5, saveat=ts) for f in spelled]
+    np.testing.assert_allclose(runs[1].xs, runs[0].xs, atol=1e-9)
+    assert np.array(runs[0].xs)[-1] == pytest.approx([-0.6, 0.0225, 0.645], abs=1e-9)
+
+
 def run_at(run, f):
     """x₁ when the sliding began."""
     began = times(run, "slide")[0]

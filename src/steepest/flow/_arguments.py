@@ -15,6 +15,8 @@ from steepest.errors import ArgumentError, SolverError
 from steepest.inputs import is_traced, positive
 from steepest.pieces import Program, trace
 
+_LEAST = 1e-14  # relative tolerances below this are rounding
+
 
 @dataclass(frozen=True)
 class Request:
@@ -90,6 +92,10 @@ def as_request(
         if np.ndim(value) != 0:
             raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
         positive(value, name)
+    if rtol < _LEAST:
+        raise ArgumentError(
+            f"rtol is {rtol:g}, which double precision cannot keep; ask {_LEAST:g}."
+        )
     program = trace(f, x0, name="x0")
     with jax.enable_x64(True), np.errstate(all="ignore"):
         value = float(np.asarray(program(program.start)))
@@ -117,7 +123,7 @@ def _times(saveat: Any, t1: float) -> np.ndarray | None:
         raise ArgumentError("saveat must hold finite times, strictly increasing.")
     if times[0] < 0 or times[-1] > t1:
         raise ArgumentError(
-            f"saveat goes from {times[0]:g} to {times[-1]:g}; the times lie in 0 … {t1:g}."
+            f"saveat goes from {times[0]!s} to {times[-1]!s}; the times lie in 0 … {t1!s}."
         )
     return times
 

@@ -100,9 +100,10 @@ class Decider:
         for base, other in self.ties(mode, look.keys):
             if rates[base] >= rates[other]:
                 continue
-            jump, row = self.change(mode, base, other)
-            neutral = np.linalg.norm(jump) <= _NEUTRAL * scale
-            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale and not neutral:
+            # Also where the gradient is the same on both sides: the key of a choice that is held
+            # may be made of this one.
+            _, row = self.change(mode, base, other)
+            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale:
                 ahead.append((base, other))
         return negative, ahead
 
@@ -145,6 +146,18 @@ class Decider:
         """The mode, centred, if it is consistent."""
         found = None if mode is None else self.centred(mode)
         return found if found is not None and self.violations(found) == ([], []) else None
+
+    def sides(self, mode: Mode, ties: list[tuple[int, int]]) -> int:
+        """How many modes without a held tie are consistent; 2 where there are many to try."""
+        modes = {mode.active.tobytes(): mode}
+        for _, other in ties:
+            for one in list(modes.values()):
+                for base in one.members(other):
+                    crossed = one.crossed(base, other)
+                    modes[crossed.active.tobytes()] = crossed
+            if len(modes) > _MOST_TRIED:
+                return 2
+        return sum(self.violations(one) == ([], []) for one in modes.values())
 
     def with_dependents(self, mode: Mode) -> Mode:
         """The mode that also holds what stays tied along it, so that its weights are shared."""

@@ -180,7 +180,7 @@ class Fields:
             best = jnp.max(jnp.where(active, -jnp.inf, key), axis=0)
             # Within rounding of the numbers that this line works with, or began with, there is no
             # margin to speak of: a tie that was just left must not be met again.
-            size = jnp.maximum(jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)), self.size)
+            size = jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0), initial=self.size)
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
         for norm in self.gated.norms:
             entries = jnp.reshape(keys[norm.start : norm.gates.start], (norm.candidates, -1))

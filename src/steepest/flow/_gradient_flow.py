@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.flow._arguments import as_request
+from steepest.inputs import whole_number
 from steepest.trajectory import Trajectory
 
 
@@ -68,6 +69,7 @@ def gradient_flow(
     from steepest.flow._solver import Solver  # here, since Diffrax is slow to import
 
     request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    max_steps = whole_number(max_steps, "max_steps")
     with jax.enable_x64(True):
         solver = Solver(
             request,

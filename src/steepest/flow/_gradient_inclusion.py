@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.flow._arguments import as_request
+from steepest.inputs import whole_number
 from steepest.trajectory import Trajectory
 
 
@@ -81,6 +82,8 @@ def gradient_inclusion(
     from steepest.flow._solver import Solver
 
     request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    max_steps = whole_number(max_steps, "max_steps")
+    max_events = whole_number(max_events, "max_events", least=0)
     polygon = polygonal(request, max_events, Path() if dense else None)
     if polygon is not None:
         return polygon

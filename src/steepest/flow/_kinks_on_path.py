@@ -1,7 +1,7 @@
 """Whether a computed path met a kink.
 
 A choice of the program that turned between two states is looked up on the cubic through them, and
-asked there whether the gradients of the two pieces differ.
+asked there whether the two pieces, or their gradients, differ.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import jax
 import numpy as np
 from jax import lax
 
-from steepest.errors import SolverError
+from steepest.errors import NotLocallyLipschitzError, SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._events import Kink
 from steepest.pieces._compile import compiled
 from steepest.pieces._gated import Gated
 
 _SAME = 1e-7  # a change of the gradient below this share of the largest is none
+_JUMP = 1e-6  # … and one of f below this share of it is no jump
 _MOST = 100  # turns between two states
 _FINE = {"xatol": 1e-12}
 
@@ -29,11 +30,12 @@ def refuse_kinks(
     """Raise for the first kink, or zero of a norm, on the path through (ts, xs) with velocities vs.
 
     Raises:
+        NotLocallyLipschitzError: f jumps there.
         SolverError: it names the line and the time.
     """
     pattern = lambda y: gated.actual(request.leaves(y))[2] > 0.5
-    slope = lambda y, w: jax.grad(lambda y: gated(request.leaves(y), w)[0])(y)
-    pattern_at, slope_at = compiled(pattern), compiled(slope)
+    piece = lambda y, w: jax.value_and_grad(lambda y: gated(request.leaves(y), w)[0])(y)
+    pattern_at, piece_at = compiled(pattern), compiled(piece)
     roots = lambda y: gated.singular(request.leaves(y), gated.actual(request.leaves(y))[2])
     if gated.singular_lines:
         from scipy.optimize import minimize_scalar  # here: it is slow to import
@@ -55,7 +57,7 @@ def refuse_kinks(
     if not gated.size:
         return
     patterns = np.asarray(compiled(lambda ys: lax.map(pattern, ys))(xs))
-    at_start = np.asarray(slope_at(xs[0], patterns[0].astype(float)))
+    at_start = np.asarray(piece_at(xs[0], patterns[0].astype(float))[1])
     size = float(np.linalg.norm(at_start)) + 1e-300
     for k in np.flatnonzero(np.any(patterns[1:] != patterns[:-1], axis=1)):
         path = _Cubic(ts[k : k + 2], xs[k : k + 2], vs[k : k + 2])
@@ -73,7 +75,13 @@ def refuse_kinks(
                 else:
                     high = middle
             after = np.asarray(pattern_at(path(high))) if high < 1 else patterns[k + 1]
-            slopes = [np.asarray(slope_at(path(high), p.astype(float))) for p in (before, after)]
+            both = [piece_at(path(high), p.astype(float)) for p in (before, after)]
+            values, slopes = ([np.asarray(piece[i]) for piece in both] for i in range(2))
+            if abs(values[0] - values[1]) > _JUMP * np.sum(np.abs(values)) + 10 * nearest * size:
+                raise NotLocallyLipschitzError(
+                    f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = "
+                    f"{path.time(high):.6g}: {_named(gated, np.flatnonzero(after & ~before))}."
+                )
             if np.linalg.norm(slopes[0] - slopes[1]) > _SAME * size:
                 kinks = _named(gated, np.flatnonzero(after & ~before))
                 raise SolverError(

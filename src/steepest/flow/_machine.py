@@ -44,7 +44,9 @@ class Machine:
         self.request, self.rtol, self.atol = request, rtol, atol
         self.gated = Gated(request.program)
         size = float(np.max(np.abs(request.start), initial=0.0))
-        fields = self.fields = Fields(self.gated, request, 0.1 * (atol + rtol * size))
+        # A norm is at zero within the error of a step: nearer to it nothing is told apart, and a
+        # state that the steps' errors keep turning around a zero would never come to it.
+        fields = self.fields = Fields(self.gated, request, atol + rtol * size)
         self.stepper = Stepper(fields.velocity, fields.watch, rtol, atol, stiff)
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
         self.seconds = 0.0

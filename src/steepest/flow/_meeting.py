@@ -49,12 +49,7 @@ class Meeting:
         rates = decider.rates(mode, look.velocity)
         hits = [tie for tie in decider.ties(mode, look.keys) if rates[tie[0]] < rates[tie[1]]]
         scale = float(look.scale)
-        neutral = [h for h in hits if decider.is_neutral(mode, scale, *h)]
-        real = [h for h in hits if h not in neutral]
-        crossed = mode
-        for winner, other in neutral:
-            if crossed.active[winner] and len(crossed.members(winner)) == 1:
-                crossed = crossed.crossed(winner, other)
+        crossed, real = self.past_neutral(decider, mode, scale, hits)
         self.refuse_jump(t, decider, mode, crossed)
         mode = crossed
         self.refuse_kink(t, mode, [other for _, other in real])
@@ -99,6 +94,7 @@ class Meeting:
         if not ties and mode is before:
             return mode, y
         self.refuse_start(mode, [other for _, other in ties])
+        unique = True
         found = decider.least_norm(mode, ties)
         opened = [] if found is None else self.opened(found, found.weights)
         if found is not None and opened:
@@ -107,11 +103,38 @@ class Meeting:
             found = decider.next_mode(found)
         else:
             found = decider.as_found(found)
+            if found is None:
+                # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
+                found = decider.next_mode(mode)
+                unique = decider.sides(mode, ties) == 1
         if found is None:
             met = [other for _, other in ties] + [gate for gate, _ in mode.norms]
             raise SolverError(f"no consistent mode was found at x0, on {self.named(mode, met)}.")
         self.record(0.0, before, found, decider)
+        if not unique:
+            kinks = self.kinks(mode, [other for _, other in ties])
+            self.events.insert(0, Event(0.0, "cross", kinks, unique=False))
         return found, y
+
+    def past_neutral(
+        self, decider: Decider, mode: Mode, scale: float, hits: list[tuple[int, int]]
+    ) -> tuple[Mode, list[tuple[int, int]]]:
+        """The mode beyond the hits that change nothing in the gradient, and the other hits.
+
+        One may do so only after another: where(x > 0, x, expm1(where(x > 0, 0, x))) is smooth at 0,
+        and its outer choice alone is not.
+        """
+        rest = hits
+        while True:
+            left = []
+            for winner, other in rest:
+                if not decider.is_neutral(mode, scale, winner, other):
+                    left.append((winner, other))
+                elif mode.active[winner] and len(mode.members(winner)) == 1:
+                    mode = mode.crossed(winner, other)
+            if len(left) in (0, len(rest)):
+                return mode, left
+            rest = left
 
     # ---- norms
 

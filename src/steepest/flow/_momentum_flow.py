@@ -76,6 +76,7 @@ def momentum_flow(
         ArgumentError: an argument that means nothing, named.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive without a rule, with the line.
+        NotLocallyLipschitzError: f jumps on the way, with the line.
         SolverError: the flow met a kink or the zero of a norm (looked for between 1,000 times: what
             turns and turns back between two of them is not seen), or did not reach t1.
 

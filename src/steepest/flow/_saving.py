@@ -75,6 +75,8 @@ class Saving:
         if t - begin > t1 / _FILL:
             for due in grid[(grid > begin) & (grid < t)]:
                 self.row(due, self.machine.state(s, float(due), mode))
+        if self.ts and t <= self.ts[-1]:  # a second event at one instant
+            return
         self.skipped += 1
         if self.skipped >= self.stride or t >= t1:
             self.skipped = 0
@@ -161,6 +163,8 @@ class Dense:
         return self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
 
     def state(self, t: float) -> np.ndarray:
+        if not self.segments:  # of a run that ended in an error at once
+            return self.machine.request.start
         s, mode = self.segment(t)
         if t == float(s.t):
             return np.asarray(s.y)

@@ -18,6 +18,7 @@ from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
 _POLISH = 6
+_FAR = 1e6  # a state this many times the start's size is on its way to infinity
 _LEFT = 1e-9  # a multiplier this far out of its bounds has left
 
 
@@ -73,12 +74,16 @@ class Solver:
         at_once, last = 0, -1.0
         while True:
             most = 1 if saving.by_step or mode.pairs else _AT_ONCE
+            was = float(s.t)
             s = machine.advance(s, mode, saving.until, request.t1, most, fresh=fresh)
             fresh = False
             self.y = np.asarray(s.y)
             if not bool(s.finite):
                 raise SolverError(self.blow_up(s))
-            passed = self.passed_over(s, mode) if bool(s.met) and self.through else None
+            taken = float(s.t) > was  # if not, it was rejected, and s tells of an older one
+            passed = None
+            if taken and bool(s.met) and self.through:
+                passed = self.passed_over(s, mode)
             if passed is not None:
                 saving.step(s, float(s.t), self.y, mode)
                 if float(s.t) >= request.t1:
@@ -86,7 +91,7 @@ class Solver:
                 mode, width = passed, float(s.next_t) - float(s.t)
                 s, fresh = machine.at(float(s.t), self.y, width, mode), True
                 continue
-            met = self.happened(s, mode)
+            met = self.happened(s, mode) if taken else None
             if met is not None:
                 t, look, left = met
                 y = self.y = np.asarray(look.y)
@@ -101,9 +106,8 @@ class Solver:
                 if t >= request.t1:
                     break
                 continue
-            taken = np.asarray(s.y)
-            if float(s.t) > float(s.begin):
-                saving.step(s, float(s.t), taken, mode)
+            if taken:
+                saving.step(s, float(s.t), self.y, mode)
             if float(s.t) >= request.t1:
                 break
             tried = machine.counts["steps"] + machine.counts["rejected"]
@@ -241,6 +245,11 @@ class Solver:
             float(np.max(np.abs(leaf), initial=0.0))
             for leaf in np.split(np.asarray(s.y), self.request.ends)
         ]
+        if max(sizes) < _FAR * (1 + float(np.max(np.abs(self.request.start), initial=0.0))):
+            return (
+                f"no step from t = {float(s.t):.9g} succeeds, however short: f is not defined, or "
+                "its gradient has no bound, there."
+            )
         return (
             f"the flow leaves the finite numbers at t = {float(s.t):.9g}, with "
             f"{point.names[int(np.argmax(sizes))]} the largest ({max(sizes):.3g}): f is unbounded "
