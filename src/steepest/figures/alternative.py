@@ -7,6 +7,7 @@ from typing import Any
 from steepest.figures.certificate import panels_of
 from steepest.theorems.certificate import Certificate
 from steepest.theorems.curves import Curves, Titled
+from steepest.theorems.landscape import Landscape
 from steepest.theorems.network_degrees import NetworkDegrees
 
 
@@ -29,6 +30,11 @@ def _panel(panel: Any) -> str:
     if isinstance(panel, NetworkDegrees):
         title = f"{panel.title}: " if panel.title else ""
         return f"{title}{panel}.".replace("$", "")
+    if isinstance(panel, Landscape):
+        title = f"{panel.title}: " if panel.title else ""
+        drawn = [each.label for each in (*panel.paths, *panel.arrows) if each.label]
+        over = f"; on them: {', '.join(drawn)}" if drawn else ""
+        return f"{title}level curves over {panel.xlabel} and {panel.ylabel}{over}.".replace("$", "")
     if not isinstance(panel, Curves):
         return f"{panel!r}."
     title = f"{panel.title}: " if panel.title else ""

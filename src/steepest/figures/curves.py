@@ -34,7 +34,9 @@ def draw_curves(curves: Curves, ax: Axes) -> None:
         ax.set_ylabel(label(curves.ylabel))
         if curves.title:
             ax.set_title(label(curves.title))
-        _legend(curves, ax)
+        labels = [curve.label for curve in curves.curves if curve.label]
+        if labels != [curves.ylabel]:
+            legend_below(labels, ax)
 
 
 def _width(text: str) -> int:
@@ -42,10 +44,9 @@ def _width(text: str) -> int:
     return len(re.sub(r"[{}$^_]", "", _COMMAND.sub("x", text)))
 
 
-def _legend(curves: Curves, ax: Axes) -> None:
-    """A legend below the axes, where it can cover no data; none for a curve that needs no name."""
-    labels = [curve.label for curve in curves.curves if curve.label]
-    if not labels or labels == [curves.ylabel]:
+def legend_below(labels: list[str], ax: Axes) -> None:
+    """A legend below the axes, where it can cover no data; none where nothing has a name."""
+    if not labels:
         return
     widest = max(map(_width, labels))
     columns = max(1, min(len(labels), 3, 62 // (widest + 5)))

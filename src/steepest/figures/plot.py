@@ -16,11 +16,13 @@ from steepest.figures.canvas import new_axes
 from steepest.figures.certificate import panels_of
 from steepest.figures.clarke import draw_differential
 from steepest.figures.curves import draw_curves
+from steepest.figures.landscape import draw_landscape
 from steepest.figures.network import draw_network
 from steepest.figures.style import styled
 from steepest.inputs import as_point
 from steepest.theorems.certificate import Certificate
 from steepest.theorems.curves import Curve, Curves, Titled
+from steepest.theorems.landscape import Landscape
 from steepest.theorems.network_degrees import NetworkDegrees
 from steepest.trajectory import Trajectory
 
@@ -38,7 +40,8 @@ def plot(obj: Any, ax: Any = None) -> Any:
     Arguments:
         obj: a `Curves` (one panel), a `Certificate` (the panels of its `figure`, else its two
             sides against the steps) or a `Trajectory` (f against
-            time), a `ClarkeDifferential` or an `AutodiffCheck` (for d ≤ 2), or a `NetworkDegrees`.
+            time), a `ClarkeDifferential` or an `AutodiffCheck` (for d ≤ 2), a `NetworkDegrees`, or
+            a `Landscape` (level curves with paths and arrows).
         ax: Matplotlib axes; for an object of several panels, as many in a sequence or an array.
 
     Returns:
@@ -86,6 +89,14 @@ def _(obj: NetworkDegrees, ax: Any = None) -> Axes:
     (only,) = _axes_for(1, ax)
     with styled():
         draw_network(obj, only)
+    return only
+
+
+@plot.register
+def _(obj: Landscape, ax: Any = None) -> Axes:
+    (only,) = _axes_for(1, ax)
+    with styled():
+        draw_landscape(obj, only)
     return only
 
 
