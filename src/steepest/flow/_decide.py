@@ -40,11 +40,6 @@ class Decider:
     def look(self, mode: Mode) -> Look:
         return self.machine.look(self.y, mode)
 
-    def rates(self, mode: Mode, velocity: np.ndarray) -> np.ndarray:
-        """How fast every key grows."""
-        turn = self.machine.turn(self.y, mode.weights, self.nothing, self.nothing, velocity)
-        return np.asarray(turn[3])
-
     def change(self, mode: Mode, base: int, other: int) -> tuple[np.ndarray, np.ndarray]:
         """(the change of the gradient as `other` takes the place of `base`, the gradient of
         key_base − key_other)."""
@@ -54,9 +49,7 @@ class Decider:
         if self.machine.gated.is_choice[other]:
             step[other] += 1.0
         along[other] -= 1.0
-        _, jump, row, _ = self.machine.turn(
-            self.y, mode.weights, step, along, np.zeros_like(self.y)
-        )
+        jump, row = self.machine.turn(self.y, mode.weights, step, along)
         return np.asarray(jump), np.asarray(row)
 
     def ties(self, mode: Mode, keys: np.ndarray) -> list[tuple[int, int]]:
@@ -95,8 +88,7 @@ class Decider:
             negative += [g for g, entries in mode.norms if _length(weights[entries]) > 1 + _WEIGHT]
             if negative and self.other_weights(mode, look) is not None:
                 negative = []
-        rates = self.rates(mode, look.velocity)
-        ahead = []
+        rates, ahead = look.rates, []
         for base, other in self.ties(mode, look.keys):
             if rates[base] >= rates[other]:
                 continue
@@ -164,7 +156,7 @@ class Decider:
         if not mode.pairs:
             return mode
         look = self.look(mode)
-        rates, scale = self.rates(mode, look.velocity), float(look.scale)
+        rates, scale = look.rates, float(look.scale)
         more = mode
         for base, other in self.ties(mode, look.keys):
             jump, row = self.change(mode, base, other)

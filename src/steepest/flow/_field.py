@@ -15,14 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.linalg import cho_solve
 
 from steepest.flow._arguments import Request
 from steepest.flow._mode import Arguments
+from steepest.flow._projection import nearest, projected
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
-_RIDGE = 1e-13  # on the Gram matrix of unit rows; passes of refinement take its effect back
 _CHUNK = 4  # rows that are computed together
 _NEWTON = 4
 
@@ -74,6 +73,7 @@ class Look(NamedTuple):
 
     Attributes:
         y, value, keys: the point, and the program there.
+        rates: how fast every key grows along the velocity.
         onto: the nearest state, to first order, at which the held keys are equal.
         slope, velocity: the gradient of the mixed piece, and −P slope.
         turns: p_i times the length of ∇z_i, for each held pair.
@@ -87,6 +87,7 @@ class Look(NamedTuple):
     y: Any
     value: Any
     keys: Any
+    rates: Any
     onto: Any
     slope: Any
     velocity: Any
@@ -150,7 +151,7 @@ class Fields:
         rows = self.rows(y, mode)
         lengths = jnp.linalg.norm(rows, axis=1)
         rows = rows / jnp.where(lengths > 0, lengths, 1.0)[:, None]
-        tangent, forces = projected(slope, rows)
+        tangent, forces = projected(slope, rows, jnp.sum(mode.held))
         return Held(rows, lengths, slope, tangent, forces)
 
     def velocity(self, y: Any, mode: Arguments) -> Any:
@@ -161,7 +162,8 @@ class Fields:
         def tangent() -> Any:
             rows = self.rows(y, mode)
             lengths = jnp.linalg.norm(rows, axis=1)
-            return projected(slope, rows / jnp.where(lengths > 0, lengths, 1.0)[:, None])[0]
+            rows = rows / jnp.where(lengths > 0, lengths, 1.0)[:, None]
+            return projected(slope, rows, jnp.sum(mode.held))[0]
 
         return -lax.cond(mode.held[0], tangent, lambda: slope)
 
@@ -213,11 +215,7 @@ class Fields:
             i, weights, last = carry
             held = self.held(y, mode._replace(weights=weights))
             misfit = jnp.max(jnp.abs(held.rows.T @ held.forces), initial=0.0)
-            turns = lax.cond(
-                mode.held[0],
-                lambda: self.turns(y, weights, mode, held),
-                lambda: jnp.zeros(len(mode.base)),
-            )
+            turns = self.turns(y, weights, mode, held)
             known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
             step = jnp.where(known, held.forces / jnp.where(known, turns, 1.0), 0.0)
             into = jnp.where(is_gate, 0.0, step)
@@ -230,6 +228,13 @@ class Fields:
         shapes = jax.eval_shape(newton, (0, weights, _Blank()))[2]
         blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
         return lax.while_loop(goes_on, newton, (0, weights, blank))[2]
+
+    def without_multipliers(self, y: Any, mode: Arguments) -> Multipliers:
+        """The same where nothing is held."""
+        slope, none = self.slope(y, mode.weights), jnp.zeros(len(mode.base))
+        held = Held(jnp.zeros((len(mode.base), y.size)), none, slope, slope, none)
+        weights = jnp.asarray(mode.weights)
+        return Multipliers(weights, jnp.asarray(0.0), none, held, slope, -slope)
 
     def turns(self, y: Any, weights: Any, mode: Arguments, held: Held) -> Any:
         """For each held pair, p_i times the length of ∇z_i.
@@ -258,23 +263,28 @@ class Fields:
 
     def look(self, y: Any, mode: Arguments) -> Look:
         value, keys, _ = self.program(y, mode.weights)
-        watched = lambda y: self.margins(*self.program(y, mode.weights)[1:], mode)
+
+        def watched(y: Any) -> tuple[Any, Any]:
+            _, keys, roots = self.program(y, mode.weights)
+            return self.margins(keys, roots, mode), keys
+
         if len(mode.base):
-            m = self.multipliers(y, mode)
+            m = lax.cond(
+                mode.held[0],
+                lambda: self.multipliers(y, mode),
+                lambda: self.without_multipliers(y, mode),
+            )
             gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
             gaps = gaps / jnp.where(m.held.lengths > 0, m.held.lengths, 1.0)
-            onto = y - m.held.rows.T @ solved(m.held.rows, gaps)
+            onto, _ = nearest(y, gaps, m.held.rows, jnp.sum(mode.held))
         else:
-            slope, none = self.slope(y, mode.weights), jnp.zeros(0)
-            held = Held(jnp.zeros((0, y.size)), none, slope, slope, none)
-            zero = jnp.asarray(0.0)
-            m = Multipliers(jnp.asarray(mode.weights), zero, none, held, slope, -slope)
-            onto = y
-        margins, rates = jax.jvp(watched, (y,), (m.velocity,))
+            m, onto = self.without_multipliers(y, mode), y
+        (margins, _), (watched_rates, rates) = jax.jvp(watched, (y,), (m.velocity,))
         return Look(
             y,
             value,
             keys,
+            rates,
             onto,
             m.slope,
             m.velocity,
@@ -285,34 +295,12 @@ class Fields:
             m.misfit,
             jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0),
             margins,
-            rates,
+            watched_rates,
         )
 
-    def turn(self, y: Any, weights: Any, step: Any, along: Any, velocity: Any) -> Any:
-        """(the mixed gradient, how it changes with the weights along `step`, the gradient of the
-        keys' combination `along`, how fast every key grows along a velocity)."""
-        keys = lambda y: self.program(y, weights)[1]
-        slope, turned = jax.jvp(lambda w: self.slope(y, w), (weights,), (step,))
-        (pulled,) = jax.vjp(keys, y)[1](along)
-        return slope, turned, pulled, jax.jvp(keys, (y,), (velocity,))[1]
-
-
-def factor(rows: Any) -> Any:
-    """Cholesky's, of the rows' Gram matrix with a ridge."""
-    return jnp.linalg.cholesky(rows @ rows.T + _RIDGE * len(rows) * jnp.eye(len(rows)))
-
-
-def solved(rows: Any, right: Any) -> Any:
-    """x with rows rowsᵀ x = right, where there is one."""
-    lower = factor(rows)
-    x = cho_solve((lower, True), right)
-    return x + cho_solve((lower, True), right - rows @ (rows.T @ x))
-
-
-def projected(slope: Any, rows: Any) -> tuple[Any, Any]:
-    """(slope without its part in the span of the rows, that part as weights of the rows)."""
-    lower, forces = factor(rows), jnp.zeros(len(rows))
-    for _ in range(3):  # what the ridge and rounding left
-        step = cho_solve((lower, True), rows @ slope)
-        slope, forces = slope - rows.T @ step, forces + step
-    return slope, forces
+    def turn(self, y: Any, weights: Any, step: Any, along: Any) -> Any:
+        """(how the mixed gradient changes with the weights along `step`, the gradient of the keys'
+        combination `along`)."""
+        _, turned = jax.jvp(lambda w: self.slope(y, w), (weights,), (step,))
+        (pulled,) = jax.vjp(lambda y: self.program(y, weights)[1], y)[1](along)
+        return turned, pulled

@@ -124,9 +124,9 @@ class Machine:
             self._looks[key] = Look(*map(np.asarray, look))
         return self._looks[key]
 
-    def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any, velocity: Any) -> Any:
+    def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any) -> Any:
         """See `Fields.turn`."""
-        return self._timed("turn", 0, self._turn, y, weights, step, along, velocity)
+        return self._timed("turn", 0, self._turn, y, weights, step, along)
 
     def own(self, y: np.ndarray) -> Own:
         return jax.tree.map(np.asarray, self._timed("own", 0, self._own, y))

@@ -46,8 +46,8 @@ class Meeting:
                 y = np.asarray(self.machine.look(y, mode).onto)
         decider = Decider(self.machine, y, self.machine.room)
         look = decider.look(mode)
-        rates = decider.rates(mode, look.velocity)
-        hits = [tie for tie in decider.ties(mode, look.keys) if rates[tie[0]] < rates[tie[1]]]
+        ties = decider.ties(mode, look.keys)
+        hits = [tie for tie in ties if look.rates[tie[0]] < look.rates[tie[1]]]
         scale = float(look.scale)
         crossed, real = self.past_neutral(decider, mode, scale, hits)
         self.refuse_jump(t, decider, mode, crossed)

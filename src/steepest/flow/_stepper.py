@@ -20,7 +20,8 @@ from jax import lax
 Field = Callable[[Any, Any], Any]
 
 _INSIDE = 5  # points of each step that are looked at, its end among them
-_BISECTIONS = 30
+_NARROW = 2.0**-30  # a time is located to this share of where it was found in
+_MOST_NARROWED = 60
 
 
 class Step(NamedTuple):
@@ -166,16 +167,33 @@ class Stepper:
         return jax.tree.map(lambda a, b: jnp.where(keep, a, b), taken, refused)
 
     def _located(self, s: Step, args: Any) -> Step:
-        """With the time narrowed down at which what is watched turned negative."""
+        """With the time narrowed down at which what is watched turned negative.
 
-        def halve(_: Any, ends: Any) -> Any:
-            low, high = ends
+        By false position with the Illinois rule (Dowell and Jarratt 1971): the value at an end that
+        stays is halved. Every third point is the middle, which bounds their number.
+        """
+        watched = lambda t: self.watch(self.within(s, t), args)
+        width = _NARROW * (s.when - s.low)
+
+        def goes_on(carry: Any) -> Any:
+            i, low, high, *_ = carry
+            return (i < _MOST_NARROWED) & (high - low > width)
+
+        def narrow(carry: Any) -> Any:
+            i, low, high, above, below, was_late = carry
             middle = 0.5 * (low + high)
-            late = self.watch(self.within(s, middle), args) < 0
-            return jnp.where(late, low, middle), jnp.where(late, middle, high)
+            t = (low * below - high * above) / (below - above)
+            t = jnp.where((i % 3 < 2) & (t > low) & (t < high), t, middle)
+            value = watched(t)
+            late = value < 0
+            above = jnp.where(late, jnp.where(was_late, 0.5 * above, above), value)
+            below = jnp.where(late, value, jnp.where(was_late, below, 0.5 * below))
+            return i + 1, jnp.where(late, low, t), jnp.where(late, t, high), above, below, late
 
-        low, when = lax.fori_loop(0, _BISECTIONS, halve, (s.low, s.when))
-        return s._replace(low=low, when=when)
+        ends = (s.low, s.when, watched(s.low), watched(s.when))
+        # At first neither end has stayed: what is halved then is bounded by the middles.
+        found = lax.while_loop(goes_on, narrow, (0, *ends, jnp.asarray(False)))
+        return s._replace(low=found[1], when=found[2])
 
     def within(self, s: Step, t: Any) -> Any:
         """The state at t in the last accepted step, by its dense output.

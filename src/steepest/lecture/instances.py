@@ -110,6 +110,22 @@ def digits_loss(examples: int) -> MeanLoss:
     return mean_loss(relu_network, quadratic_loss, X.astype(np.float32), Y.astype(np.float32))
 
 
+def small_network(
+    key: Array, norms: tuple[float, ...] | None = None, *, examples: int = 12
+) -> Problem:
+    """The quadratic loss of a 3–8–8–1 ReLU network on random data, kept in double.
+
+    Layers are Gaussian, of variance one over what comes in, or scaled to these Frobenius norms.
+    """
+    rng = np.random.default_rng(int(jax.random.randint(key, (), 0, 2**31 - 1)))
+    X, Y = rng.standard_normal((examples, 3)), rng.standard_normal((examples, 1))
+    W = [rng.standard_normal(s) / np.sqrt(s[1]) for s in ((8, 3), (8, 8), (1, 8))]
+    if norms is not None:
+        W = [w * (size / np.linalg.norm(w)) for w, size in zip(W, norms, strict=True)]
+    with jax.enable_x64(True):  # else the data are rounded to single precision
+        return Problem(mean_loss(relu_network, quadratic_loss, X, Y), W)
+
+
 def random_quadratic(key: Array, dimension: int, condition: float) -> Problem:
     """½(x − c)ᵀA(x − c) with eigenvalues of A spread geometrically from 1/condition to 1."""
     rng = np.random.default_rng(int(jax.random.randint(key, (), 0, 2**31 - 1)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steepest.lecture.claim import Claim, Setting, claim
-from steepest.lecture.instances import digits_loss, random_layers
-from steepest.theorems import squared_norm_differences
+from steepest.lecture.instances import digits_loss, random_layers, small_network
+from steepest.theorems import norm_drift, squared_norm_differences
 from steepest.theorems.certificate import Certificate, all_of
 from steepest.theorems.problem import Problem
 
@@ -22,7 +22,9 @@ _LEARNING_RATE = 0.05
     r"gradient descent on the quadratic loss, from a balanced and from an unbalanced start. "
     r"Each step changes $\|W_i\|_F^2 - \|W_j\|_F^2$ by $\eta^2(\|g_i\|_F^2 - \|g_j\|_F^2)$ and "
     r"by nothing else, so under small steps the differences stay nearly constant; from a "
-    r"balanced start the ratios of the squared norms stay near one while the norms grow.",
+    r"balanced start the ratios of the squared norms stay near one while the norms grow. Beside "
+    r"the gradient inclusion on a small network: gradient descent's drift up to a time is "
+    r"$O(\eta)$, the inclusion's is its tolerance.",
     heading="Norm Preservation",
     source="Du, Hu, Lee 2018, Corollary 2.1 and Figure 1",
 )
@@ -36,6 +38,10 @@ def c1(setting: Setting) -> Certificate:
         c = squared_norm_differences(Problem(f, W), steps=steps, learning_rate=_LEARNING_RATE)
         panels = tuple(replace(panel, title=f"{name}: {panel.title}") for panel in c.figure)
         parts.append(replace(c, figure=panels))
+    # A start from which descent at the largest of the steps is in its first order already.
+    beside = norm_drift(small_network(setting.key), time=1.0, counts=(50, 100, 200, 400, 800, 1600))
+    (panel,) = beside.figure
+    parts.append(replace(beside, figure=(replace(panel, title="drift up to time 1"),)))
     return all_of(parts[0].statement, parts)
 
 

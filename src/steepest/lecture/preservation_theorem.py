@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import jax
-import numpy as np
-
 from steepest.lecture.claim import Claim, Setting, claim
-from steepest.lecture.instances import (
-    digits_loss,
-    quadratic_loss,
-    random_layers,
-    relu_network,
-)
-from steepest.losses import mean_loss
-from steepest.theorems import norm_preservation, small_initialization
+from steepest.lecture.instances import digits_loss, random_layers, small_network
+from steepest.theorems import balanced_inclusion, norm_preservation, small_initialization
 from steepest.theorems.certificate import Certificate, all_of
 from steepest.theorems.problem import Problem
 
@@ -31,14 +22,7 @@ from steepest.theorems.problem import Problem
     source="Du, Hu, Lee 2018, Theorem 2.1 and Corollary 2.1",
 )
 def c4(setting: Setting) -> Certificate:
-    rng = np.random.default_rng(setting.seed)
-    X, Y = rng.standard_normal((12, 3)), rng.standard_normal((12, 1))
-    W = [rng.standard_normal(s) / np.sqrt(s[1]) for s in ((8, 3), (8, 8), (1, 8))]
-    time = setting.pick(quick=8.0, paper=20.0)
-    # In double: the data are kept as they are drawn.
-    with jax.enable_x64(True):
-        f = mean_loss(relu_network, quadratic_loss, X, Y)
-        return norm_preservation(Problem(f, W), time=time)
+    return norm_preservation(small_network(setting.key), time=setting.pick(quick=8.0, paper=20.0))
 
 
 @claim(
@@ -47,7 +31,7 @@ def c4(setting: Setting) -> Certificate:
     statement=r"The imbalance $\bigl|\|W_i\|^2 - \|W_j\|^2\bigr|$ never exceeds its start by "
     r"more than $2\eta(f(x_0) - f(x_t))$. So the smaller the initialisation, the nearer to one "
     r"the ratios of the squared norms once the network has learnt: shown from three scales of "
-    r"one unbalanced start.",
+    r"one unbalanced start, and along the gradient inclusion, whose imbalance is its start's.",
     heading="Norm preservation by gradient inclusion",
     source="Du, Hu, Lee 2018, Corollary 2.1, discretised",
 )
@@ -60,6 +44,10 @@ def c6(setting: Setting) -> Certificate:
         c = small_initialization(Problem(f, W), steps=steps, learning_rate=0.05)
         (panel,) = c.figure
         parts.append(replace(c, figure=(replace(panel, title=f"initial norms × {scale:g}"),)))
+    small = small_network(setting.key, (0.8, 0.6, 0.4))
+    c = balanced_inclusion(small, time=setting.pick(quick=20.0, paper=40.0))
+    (panel,) = c.figure
+    parts.append(replace(c, figure=(replace(panel, title="along the inclusion"),)))
     return all_of(parts[0].statement, parts)
 
 

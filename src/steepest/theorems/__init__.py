@@ -5,6 +5,7 @@
 
 from steepest.theorems import registry as _registry
 from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
+from steepest.theorems.balanced_inclusion import balanced_inclusion as balanced_inclusion
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
 from steepest.theorems.euler_identity import euler_identity as euler_identity
 from steepest.theorems.existence_of_subgradients import (
@@ -19,6 +20,7 @@ from steepest.theorems.gradient_inclusion_limit import (
 )
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
+from steepest.theorems.norm_drift import norm_drift as norm_drift
 from steepest.theorems.norm_preservation import norm_preservation as norm_preservation
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.positive_homogeneity import positive_homogeneity as positive_homogeneity

@@ -37,7 +37,7 @@ _TOLERANCE = 1e-9
 
 @theorem(_STATEMENT)
 def gradient_inclusion_limit(
-    p: Problem, time: float = 1.0, counts: Sequence[int] = (25, 50, 100, 200, 400)
+    p: Problem, time: float | int = 1.0, counts: Sequence[int] = (25, 50, 100, 200, 400)
 ) -> Certificate:
     r"""At a fixed time, subgradient steps on a convex f are within O(√η) of the gradient inclusion.
 

@@ -36,7 +36,7 @@ class LayerRun(NamedTuple):
         return self.trajectory.final
 
 
-def run_layers(p: Problem, steps: int, learning_rate: float) -> LayerRun:
+def run_layers(p: Problem, steps: int, learning_rate: float | int) -> LayerRun:
     """Gradient descent from x0, a leaf a layer.
 
     Raises:

@@ -34,7 +34,9 @@ _SAVED = 101
 
 
 @theorem(_STATEMENT)
-def norm_preservation(p: Problem, time: float | int = 1.0, tolerance: float = 1e-8) -> Certificate:
+def norm_preservation(
+    p: Problem, time: float | int = 1.0, tolerance: float | int = 1e-8
+) -> Certificate:
     r"""½‖Wᵢ(t)‖² − ½‖Wᵢ(0)‖² is the same for every layer i along the gradient inclusion.
 
     Problem: a loss of a network over its layers, one leaf each. Guarantee: for any two layers i, j

@@ -30,7 +30,7 @@ _STATEMENT = Statement(
 
 @theorem(_STATEMENT)
 def rescaled_layers(
-    p: Problem, layers: tuple[int, int] | None = None, factor: float = 10.0
+    p: Problem, layers: tuple[int, int] | None = None, factor: float | int = 10.0
 ) -> Certificate:
     r"""Wᵢ → cWᵢ, Wⱼ → Wⱼ/c keeps f and its other gradients, and changes these two by 1/c and c.
 

@@ -27,7 +27,9 @@ _STATEMENT = Statement(
 
 
 @theorem(_STATEMENT)
-def small_initialization(p: Problem, steps: int = 200, learning_rate: float = 0.1) -> Certificate:
+def small_initialization(
+    p: Problem, steps: int = 200, learning_rate: float | int = 0.1
+) -> Certificate:
     r"""The imbalance of layers never exceeds what they start with by more than 2η(f(x₀) − f(xₜ)).
 
     Problem: a loss of a network over its layers. Method: gradient descent. Guarantee: a step

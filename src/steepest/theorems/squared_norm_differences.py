@@ -26,7 +26,7 @@ _STATEMENT = Statement(
 
 @theorem(_STATEMENT)
 def squared_norm_differences(
-    p: Problem, steps: int = 200, learning_rate: float = 0.1
+    p: Problem, steps: int = 200, learning_rate: float | int = 0.1
 ) -> Certificate:
     r"""Each gradient step changes ‖Wᵢ‖² − ‖Wⱼ‖² by η²(‖gᵢ‖² − ‖gⱼ‖²), and by nothing else.
 

@@ -1,0 +1,63 @@
+"""The part of a vector in the span of some unit rows, and the rest of it.
+
+Few of the rows that there is room for are real, the first ones: the algebra is done on the first 4,
+16, 64, … of them, whichever hold them all, within one compiled function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.linalg import cho_solve
+
+_RIDGE = 1e-13  # on the Gram matrix of unit rows; passes of refinement take its effect back
+
+
+def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any]:
+    """(slope without its part in the span of the first `count` rows, that part as their weights).
+
+    The rows beyond are 0.
+    """
+
+    def project(rows: Any) -> tuple[Any, Any]:
+        lower, rest, forces = _factor(rows), slope, jnp.zeros(len(rows))
+        for _ in range(3):  # what the ridge and rounding left
+            step = cho_solve((lower, True), rows @ rest)
+            rest, forces = rest - rows.T @ step, forces + step
+        return rest, forces
+
+    return _on_first(project, rows, count)
+
+
+def nearest(y: Any, gaps: Any, rows: Any, count: Any) -> tuple[Any, Any]:
+    """(the point nearest to y at which each of the first `count` rows is less by its gap, the steps
+    along the rows to it)."""
+
+    def step(rows: Any) -> tuple[Any, Any]:
+        lower, right = _factor(rows), gaps[: len(rows)]
+        x = cho_solve((lower, True), right)
+        x = x + cho_solve((lower, True), right - rows @ (rows.T @ x))
+        return y - rows.T @ x, x
+
+    return _on_first(step, rows, count)
+
+
+def _on_first(f: Callable[[Any], tuple[Any, Any]], rows: Any, count: Any) -> tuple[Any, Any]:
+    """f(the first so many rows), its second output filled up with zeros."""
+    room = len(rows)
+    sizes = [size for size in (4, 16, 64, 256, 1024, 4096) if size < room] + [room]
+
+    def one(size: int) -> tuple[Any, Any]:
+        first, second = f(rows[:size])
+        return first, jnp.zeros(room).at[:size].set(second)
+
+    level = jnp.sum(jnp.asarray(count) > jnp.asarray(sizes[:-1], int))
+    return lax.switch(level, [lambda size=size: one(size) for size in sizes])
+
+
+def _factor(rows: Any) -> Any:
+    """Cholesky's, of the rows' Gram matrix with a ridge."""
+    return jnp.linalg.cholesky(rows @ rows.T + _RIDGE * len(rows) * jnp.eye(len(rows)))
