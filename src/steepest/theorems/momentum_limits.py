@@ -133,7 +133,7 @@ def _part(limit: Limit, smoothness: Smoothness, shared: tuple[Hypothesis, ...]) 
     sides = np.array([_sides(pair, smoothness) for pair in limit.pairs])
     errors, bound, allowance = sides.T
     sizes = limit.sizes
-    fine = max(pair.step for pair in limit.pairs) * smoothness.beta <= 0.1
+    fine = bool(max(pair.step for pair in limit.pairs) * smoothness.beta <= 0.1)
     return Certificate(
         statement=replace(
             _STATEMENT, left=f"{_STATEMENT.left} ({limit.label})", right="max over k of Σⱼ gₖⱼ‖τⱼ‖"
