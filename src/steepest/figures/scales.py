@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 from steepest.figures.backend import Axes
 
@@ -28,6 +28,11 @@ def set_scale(
     if scale == "log" and span > 2.0:
         ax.set(**{f"{which}scale": "log"})
         if span < 10.0:
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+        elif span < 100.0:
+            # Matplotlib would name 2, 3, 4, 6 of each decade, one over the other.
+            axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
             axis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     elif len(values) and np.all(values == np.round(values)):

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement, all_of
-from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.fan import carried
+from steepest.theorems.momentum_figures import errors_against_steps, paths
 from steepest.theorems.momentum_paths import Pair, Runner, moves
 from steepest.theorems.momentum_plan import Limit, Plan, limits_of, plan_of
 from steepest.theorems.momentum_smoothness import Smoothness, refused, settled
@@ -107,7 +107,8 @@ def momentum_limits(
             _part(replace(limit, pairs=pairs[i * number : (i + 1) * number]), smoothness, shared)
             for i, limit in enumerate(limits)
         ]
-    return all_of(_STATEMENT, parts, figure=_figure(limits, parts))
+    figure = (*paths(p, plan, pairs), *errors_against_steps(limits, parts))
+    return all_of(_STATEMENT, parts, figure=figure)
 
 
 def _followed(plan: Plan, pairs: list[Pair]) -> dict[str, Pair]:
@@ -179,27 +180,3 @@ def _order(
     name = f"{limit.label}: the error is O({size}{'²' if limit.order == 2 else ''})"
     detail = f"measured order {slope:.4f} over the {len(visible)} smallest step sizes"
     return (Hypothesis(name, evidence, detail, slope),)
-
-
-def _figure(limits: list[Limit], parts: list[Certificate]) -> tuple[Curves, ...]:
-    momenta = [i for i, limit in enumerate(limits) if "fixed" not in limit.label]
-    fixed = [i for i, limit in enumerate(limits) if "fixed" in limit.label]
-    return (
-        _errors([(limits[i], parts[i]) for i in momenta], "h = √η"),
-        _errors([(limits[i], parts[i]) for i in fixed], "step size η"),
-    )
-
-
-def _errors(shown: list[tuple[Limit, Certificate]], xlabel: str) -> Curves:
-    curves = [Curve(c.steps, c.measured, limit.label) for limit, c in shown]
-    for order in sorted({limit.order for limit, _ in shown}):
-        c = next(c for limit, c in shown if limit.order == order)
-        line = c.measured[-1] * (c.steps / c.steps[-1]) ** order
-        curves.append(Curve(c.steps, line, f"slope {order}", "reference"))
-    return Curves(
-        tuple(curves),
-        xlabel=xlabel,
-        ylabel="largest distance from the limit",
-        xscale="log",
-        yscale="log",
-    )

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from steepest.descent import descend
 from steepest.methods import heavy_ball, nesterov
 from steepest.theorems.problem import Problem
+from steepest.theorems.vectors import of_flat
 
 METHODS = {"heavy ball": heavy_ball, "Nesterov": nesterov}
 
@@ -95,7 +96,7 @@ class Runner:
         self.longest = longest
         self.refinement = refinement  # Runge–Kutta steps for one of the longest run's
         self._slopes = p.program.in_double(
-            lambda f, rows: lax.map(_slope(f, p), rows, batch_size=64)
+            lambda f, rows: lax.map(jax.grad(of_flat(f, p.program.start)), rows, batch_size=64)
         )
         self._methods = {
             name: p.program.in_double(self._steps_of(method)) for name, method in METHODS.items()
@@ -153,7 +154,7 @@ class Runner:
         return many
 
     def _integrate(self, f: Any, numbers: Any, times: Any, leaves: list[Any]) -> Any:
-        slope = _slope(f, self.p)
+        slope = jax.grad(of_flat(f, self.p.program.start))
         x0 = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
 
         def one(coefficients: Any, time: Any) -> Any:
@@ -182,18 +183,6 @@ class Runner:
             return jnp.concatenate([x0[None], xs])
 
         return jax.vmap(one)(numbers, times)
-
-
-def _slope(f: Any, p: Problem) -> Callable[[Any], Any]:
-    """∇f of a flat vector."""
-    like = p.program.start
-    ends = np.cumsum([np.size(leaf) for leaf in like])[:-1]
-
-    def flat_f(z: Any) -> Any:
-        parts = jnp.split(z, ends)
-        return f([jnp.reshape(a, np.shape(leaf)) for a, leaf in zip(parts, like, strict=True)])
-
-    return jax.grad(flat_f)
 
 
 def _runge_kutta(field: Callable[..., Any], t: Any, state: Any, width: Any) -> Any:

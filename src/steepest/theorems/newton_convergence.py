@@ -107,6 +107,8 @@ def _squared(
     bound = M / (2 * mu) * distances[:-1] ** 2 if mu > 0 else np.full(len(distances) - 1, np.inf)
     allowance = 2 * off + each + solving + M / mu * off * distances[:-1]
     t = np.arange(len(bound), dtype=np.float64)
+    at_floor = distances[1:] <= allowance
+    shown = slice(0, int(np.argmax(at_floor)) + 1 if at_floor.any() else len(t))
     notes = (
         f"each step: {d} products with the Hessian and about {d}³/3 + 2·{d}² = "
         f"{d**3 / 3 + 2 * d**2:.3g} multiplications and additions for its Cholesky factor",
@@ -122,9 +124,9 @@ def _squared(
         figure=(
             Curves(
                 (
-                    Curve(t + 1, distances[1:], "Newton"),
-                    Curve(t + 1, bound, "M/(2μ) ‖xₜ₋₁ − x*‖²", "bound"),
-                    Curve(t + 1, allowance, "rounding", "reference"),
+                    Curve(t[shown] + 1, distances[1:][shown], "Newton"),
+                    Curve(t[shown] + 1, bound[shown], "M/(2μ) ‖xₜ₋₁ − x*‖²", "bound"),
+                    Curve(t[shown] + 1, allowance[shown], "rounding", "reference"),
                 ),
                 xlabel="step",
                 ylabel="distance to the minimiser",

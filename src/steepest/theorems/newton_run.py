@@ -19,7 +19,7 @@ from steepest.pieces import has_choices
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS
-from steepest.theorems.vectors import flat, in_words, split
+from steepest.theorems.vectors import flat, in_words, of_flat, split
 
 _MOST_STEPS = 100  # to settle
 
@@ -104,23 +104,12 @@ class NewtonRunner:
         size += float(np.linalg.norm(self.gradient(x)))
         return 4 * EPS * np.sqrt(len(x)) * size + 8 * float(self._noise(x))
 
-    def _whole(self, f: Any) -> Any:
-        """f of a flat vector."""
-        like = self.p.program.start
-        ends = np.cumsum([np.size(leaf) for leaf in like])[:-1]
-
-        def whole(x: Any) -> Any:
-            parts = jnp.split(x, ends)
-            return f([jnp.reshape(a, np.shape(b)) for a, b in zip(parts, like, strict=True)])
-
-        return whole
-
     def _newton_step(self, f: Any, T: Any, y: Any) -> Any:
-        whole = self._whole(f)
+        whole = of_flat(f, self.p.program.start)
         return descend(lambda y: whole(T @ y), y, newton(), 1).final
 
     def _noise_of_gradient(self, f: Any, x: Any) -> Any:
-        slope = jax.grad(self._whole(f))
+        slope = jax.grad(of_flat(f, self.p.program.start))
         width = 4 * EPS * jnp.maximum(jnp.abs(x), jnp.max(jnp.abs(x)) / 1024)
         g = jax.vmap(lambda k: slope(x + k * width))(jnp.arange(4.0))
         return jnp.linalg.norm(g[3] - 3 * g[2] + 3 * g[1] - g[0])
