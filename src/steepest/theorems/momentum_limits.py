@@ -41,10 +41,10 @@ _MOST_MODES = 64
 @theorem(_STATEMENT)
 def momentum_limits(
     p: Problem,
-    time: float | None = None,
-    damping: float | None = None,
-    momentum: float = 0.5,
-    counts: Sequence[int] | None = None,
+    time: float | int | None = None,
+    damping: float | int | None = None,
+    momentum: float | int = 0.5,
+    counts: Sequence[int] | np.ndarray | None = None,
 ) -> Certificate:
     r"""Heavy ball and Nesterov's method follow second-order differential equations.
 
