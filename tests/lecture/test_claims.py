@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.lecture import CLAIMS, homogeneity_and_clarke, positive_homogeneity
+from steepest.lecture import CLAIMS, homogeneity_and_clarke, lookahead, positive_homogeneity
 from steepest.lecture.claim import Setting
 from steepest.lecture.erratum import erratum
 from steepest.lecture.runner import run_claims
@@ -41,6 +41,9 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "X5",
         "D3",
         "X2",
+        "X7",
+        "D6",
+        "D7",
     ]
 
 
@@ -53,7 +56,9 @@ def test_each_says_what_it_claims_and_where_it_comes_from(claim):
 
 
 # The others run for seconds each and are held by the tests of their theorems.
-@pytest.mark.parametrize("id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2"])
+@pytest.mark.parametrize(
+    "id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2", "X7", "D7"]
+)
 def test_the_quick_ones_hold_from_another_seed(id):
     c = BY_ID[id].run(Setting(seed=3))
     assert c.holds, str(c)
@@ -124,3 +129,11 @@ def test_b7_fails_on_another_degree(monkeypatch):
     small = ([np.array([[1.0, 2.0]]), np.array([[3.0]])], np.array([2.0, -1.0]))
     monkeypatch.setattr(homogeneity_and_clarke, "network_at_kinks", lambda key, widths: small)
     assert BY_ID["B7"].run(Setting()).holds is False
+
+
+def test_x7_fails_where_the_two_lookaheads_are_one(monkeypatch):
+    monkeypatch.setattr(lookahead, "_LEAST", 0.02)
+    monkeypatch.setattr(lookahead, "_LARGEST", 1.0)
+    c = BY_ID["X7"].run(Setting())
+    assert c.holds is False
+    assert "but on this instance it holds" in c.violated[0].detail

@@ -32,5 +32,10 @@ def set_scale(
                 axis.set_minor_locator(LogLocator(subs=(2.0, 3.0, 5.0)))
             axis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+        elif span < 100.0:
+            # Matplotlib would name 2, 3, 4, 6 of each decade, one over the other.
+            axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     elif len(values) and np.all(values == np.round(values)):
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))

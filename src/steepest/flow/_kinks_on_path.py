@@ -6,14 +6,16 @@ asked there whether the two pieces, or their gradients, differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 from jax import lax
+from jaxtyping import PyTree
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
-from steepest.flow._arguments import Request
+from steepest.flow._arguments import Request, as_request
 from steepest.flow._events import Kink
 from steepest.pieces._compile import compiled
 from steepest.pieces._gated import Gated
@@ -24,8 +26,32 @@ _MOST = 100  # turns between two states
 _FINE = {"xatol": 1e-12}
 
 
+def refuse_kinks_of(
+    f: Callable[..., Any], x0: PyTree, ts: np.ndarray, xs: np.ndarray, name: str
+) -> None:
+    """As `refuse_kinks`, for any path of flat states at two times or more; `name` is for messages.
+
+    Velocities are differences of the states, so that these should lie close.
+
+    Raises:
+        NotLocallyLipschitzError, SolverError: as there.
+        UnsupportedPrimitiveError: a primitive without a rule, with the line.
+    """
+    request = as_request(f, x0, float(ts[-1]), 1e-8, 1e-8, None, None, False)
+    nearest = 1e-8 * (1 + float(np.max(np.abs(request.start), initial=0.0)))
+    with jax.enable_x64(True):
+        vs = np.gradient(xs, ts, axis=0)
+        refuse_kinks(Gated(request.program), request, ts, xs, vs, nearest, name)
+
+
 def refuse_kinks(
-    gated: Gated, request: Request, ts: np.ndarray, xs: np.ndarray, vs: np.ndarray, nearest: float
+    gated: Gated,
+    request: Request,
+    ts: np.ndarray,
+    xs: np.ndarray,
+    vs: np.ndarray,
+    nearest: float,
+    name: str = "the momentum flow",
 ) -> None:
     """Raise for the first kink, or zero of a norm, on the path through (ts, xs) with velocities vs.
 
@@ -85,7 +111,7 @@ def refuse_kinks(
             if np.linalg.norm(slopes[0] - slopes[1]) > _SAME * size:
                 kinks = _named(gated, np.flatnonzero(after & ~before))
                 raise SolverError(
-                    f"the momentum flow meets a kink at t = {path.time(high):.6g}: {kinks}. "
+                    f"{name} meets a kink at t = {path.time(high):.6g}: {kinks}. "
                     "It is followed where f is smooth along the way."
                 )
             low, before = high, after

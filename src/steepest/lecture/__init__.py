@@ -28,6 +28,9 @@ SECTIONS: tuple[str, ...] = (
     "descent_lemma",
     "stationary_points",
     "quadratics",
+    "lookahead",
+    "momentum_limits",
+    "newton",
 )
 
 

@@ -20,6 +20,8 @@ from steepest.theorems.gradient_inclusion_limit import (
 )
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
+from steepest.theorems.momentum_limits import momentum_limits as momentum_limits
+from steepest.theorems.newton_convergence import newton_convergence as newton_convergence
 from steepest.theorems.norm_drift import norm_drift as norm_drift
 from steepest.theorems.norm_preservation import norm_preservation as norm_preservation
 from steepest.theorems.operator_norm import operator_norm as operator_norm

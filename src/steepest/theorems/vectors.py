@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,6 +22,24 @@ def split(vector: Float[np.ndarray, " d"], like: Sequence[Any]) -> list[np.ndarr
         part.reshape(np.shape(leaf))
         for part, leaf in zip(np.split(vector, sizes), like, strict=True)
     ]
+
+
+def of_flat(f: Callable[[list[Any]], Any], like: Sequence[Any]) -> Callable[[Any], Any]:
+    """f, a function of leaves of the shapes of `like`, as one of a flat vector; JAX can trace it.
+
+    Example:
+        >>> like = [np.zeros((2, 1)), np.zeros(())]
+        >>> f = of_flat(lambda leaves: leaves[0].sum() - leaves[1], like)
+        >>> float(f(jnp.array([1.0, 2.0, 5.0])))
+        -2.0
+    """
+    ends = np.cumsum([np.size(leaf) for leaf in like])[:-1]
+
+    def flat_f(z: Any) -> Any:
+        parts = jnp.split(z, ends)
+        return f([jnp.reshape(a, np.shape(leaf)) for a, leaf in zip(parts, like, strict=True)])
+
+    return flat_f
 
 
 def norm(leaves: Sequence[Any]) -> Any:

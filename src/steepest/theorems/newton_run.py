@@ -1,0 +1,186 @@
+"""Newton's method step by step, in any coordinates, and the minimiser that it settles at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from steepest._raising import reraised
+from steepest.descent import descend
+from steepest.errors import SolverError
+from steepest.inputs import as_point
+from steepest.methods import newton
+from steepest.pieces import has_choices
+from steepest.theorems.certificate import Evidence, Hypothesis
+from steepest.theorems.problem import Problem
+from steepest.theorems.rounding import EPS
+from steepest.theorems.vectors import flat, in_words, of_flat, split
+
+_MOST_STEPS = 100  # to settle
+
+
+@dataclass(frozen=True)
+class NewtonRun:
+    """The points of a run.
+
+    Attributes:
+        xs: x_0, x_1, …, as far as it came.
+        stopped: why it did not come further, with the point; None where it did.
+    """
+
+    xs: Float[np.ndarray, "points d"]
+    stopped: str | None
+
+
+class NewtonRunner:
+    """Runs Newton's method on p, compiled once for all steps and coordinates."""
+
+    def __init__(self, p: Problem):
+        self.p = p
+        self._step = p.program.in_double(self._newton_step)
+        self._noise = p.program.in_double(self._noise_of_gradient)
+
+    def __call__(
+        self,
+        start: Float[np.ndarray, " d"],
+        steps: int,
+        T: Float[np.ndarray, "d d"] | None = None,
+    ) -> NewtonRun:
+        """So many steps on f(Ty) from `start`; T is the identity where it is left out."""
+        T = np.eye(len(start)) if T is None else T
+        xs = [start]
+        for _ in range(steps):
+            try:
+                with reraised():
+                    after = self._step(T, xs[-1])
+            except SolverError as error:
+                return NewtonRun(np.array(xs), f"{error} At {in_words(T @ xs[-1])}.")
+            if not np.isfinite(after).all():
+                return NewtonRun(np.array(xs), f"∇f or ∇²f is not finite at {in_words(T @ xs[-1])}")
+            xs.append(after)
+        return NewtonRun(np.array(xs), None)
+
+    def start(self) -> tuple[Float[np.ndarray, " d"], tuple[str, ...]]:
+        """x0, or a point a hair off it where a tied choice spoils the Hessian there; with a note.
+
+        At a tie (softplus at 0) derivatives taken twice through the choices may be wrong, though
+        the function is smooth there.
+        """
+        x0 = flat(self.p.program.start)
+        at = self.hessian(x0)
+        if not has_choices(self.p.program.closed.jaxpr):
+            return x0, ()
+        hair = np.random.default_rng(0).standard_normal(len(x0))
+        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
+        beside = self.hessian(x0 + hair)
+        if np.linalg.norm(at - beside) <= 1e-3 * np.linalg.norm(beside):
+            return x0, ()
+        note = (
+            "a choice of the program is tied at x0 and spoils ∇²f there: started 1e-7 beside it, "
+            f"at {in_words(x0 + hair)}"
+        )
+        return x0 + hair, (note,)
+
+    def gradient(self, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """∇f at a flat vector."""
+        return self.p.gradient(split(x, self.p.program.start))
+
+    def hessian(self, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
+        """∇²f at a flat vector."""
+        return self.p.hessian(split(x, self.p.program.start))
+
+    def rounding(self, x: Float[np.ndarray, " d"]) -> float:
+        """How far the computed ∇f may be off at x.
+
+        A gradient is computed from terms of about ‖∇²f‖‖x‖ and itself, and from others that may
+        cancel, which only its third differences show.
+        """
+        size = float(np.linalg.norm(self.hessian(x), 2) * np.linalg.norm(x))
+        size += float(np.linalg.norm(self.gradient(x)))
+        return 4 * EPS * np.sqrt(len(x)) * size + 8 * float(self._noise(x))
+
+    def _newton_step(self, f: Any, T: Any, y: Any) -> Any:
+        whole = of_flat(f, self.p.program.start)
+        return descend(lambda y: whole(T @ y), y, newton(), 1).final
+
+    def _noise_of_gradient(self, f: Any, x: Any) -> Any:
+        slope = jax.grad(of_flat(f, self.p.program.start))
+        width = 4 * EPS * jnp.maximum(jnp.abs(x), jnp.max(jnp.abs(x)) / 1024)
+        g = jax.vmap(lambda k: slope(x + k * width))(jnp.arange(4.0))
+        return jnp.linalg.norm(g[3] - 3 * g[2] + 3 * g[1] - g[0])
+
+
+def settle(
+    p: Problem, runner: NewtonRunner, run: NewtonRun
+) -> tuple[Float[np.ndarray, " d"] | None, tuple[Hypothesis, ...]]:
+    """x*, and what it and the run rest on; None for x* where there is none to be had."""
+    hypotheses = _soundness(p, run)
+    name = "x* is a minimiser, with ∇²f(x*) ≻ 0"
+    q = p.quadratic
+    if q is not None and q.least > 0:
+        star = _polished(runner, run.xs[-1])
+        hypotheses += _stated(p, star)
+        return star, (*hypotheses, Hypothesis(name, Evidence.PROVED, "a quadratic, A ≻ 0"))
+    stated = None if p.minimizer is None else flat(as_point(p.minimizer).leaves)
+    star = _polished(runner, run.xs[-1] if stated is None else stated)
+    if star is None:
+        # Without a positive definite Hessian there the theorem says nothing.
+        evidence = Evidence.VIOLATED if stated is not None else Evidence.UNKNOWN
+        detail = "Newton's run settles nowhere, and no minimizer is given"
+        if stated is not None:
+            stopped = runner(stated, 1).stopped
+            detail = f"Newton's method does not settle from the minimizer given, {in_words(stated)}"
+            detail = detail if stopped is None else f"at the minimizer given: {stopped}"
+        return None, (*hypotheses, Hypothesis(name, evidence, detail))
+    if stated is not None:
+        return star, (*hypotheses, *_stated(p, star))
+    detail = f"where the run settles, {in_words(star)}; ∇f vanishes there to rounding"
+    return star, (*hypotheses, Hypothesis(name, Evidence.MEASURED, detail))
+
+
+def _soundness(p: Problem, run: NewtonRun) -> tuple[Hypothesis, ...]:
+    found = ()
+    if run.stopped is not None:
+        found = (Hypothesis("Newton's step exists", Evidence.VIOLATED, run.stopped),)
+    contradiction = p.gradient_contradiction()
+    kinks = [p.kink(split(x, p.program.start)) for x in (flat(p.program.start), run.xs[-1])]
+    for name, against in (
+        ("automatic differentiation gives ∇f", contradiction),
+        ("f is differentiable at x0", kinks[0]),
+        ("f is differentiable at the last point", kinks[1]),
+    ):
+        if against is not None:
+            found += (Hypothesis(name, Evidence.VIOLATED, against),)
+    return found
+
+
+def _polished(runner: NewtonRunner, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"] | None:
+    """Newton's method from x until its steps are rounding; None where they never are."""
+    for _ in range(_MOST_STEPS):
+        run = runner(x, 1)
+        if run.stopped is not None:
+            return None
+        length = float(np.linalg.norm(run.xs[1] - x))
+        least = float(np.linalg.eigvalsh(runner.hessian(x))[0])
+        x = run.xs[1]
+        if length <= 4 * EPS * float(np.linalg.norm(x)) + 4 * runner.rounding(x) / least:
+            return x
+    return None
+
+
+def _stated(p: Problem, star: Float[np.ndarray, " d"] | None) -> tuple[Hypothesis, ...]:
+    """The minimizer that the user gave, against the one that was found."""
+    if p.minimizer is None or star is None:
+        return ()
+    stated = flat(as_point(p.minimizer, name="minimizer").leaves)
+    apart = float(np.linalg.norm(stated - star))
+    # The digits of the one given are the user's: float32 or printed ones must pass.
+    size = float(np.linalg.norm(star) + 1e-3 * np.linalg.norm(star - flat(p.program.start)))
+    evidence = Evidence.GIVEN if apart <= 4e-7 * size else Evidence.VIOLATED
+    detail = f"{apart:.3g} from where Newton's method settles"
+    return (Hypothesis("the minimizer as stated", evidence, detail),)
