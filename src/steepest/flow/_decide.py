@@ -8,6 +8,7 @@ mode at hand, crossing before holding; at the start it is that of the least-norm
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,8 @@ class Decider:
         """(the change of the gradient as `other` takes the place of `base`, the gradient of
         key_base − key_other)."""
         step, along = self.nothing.copy(), self.nothing.copy()
-        step[base] -= 1.0
+        mode.shifted(step, base, other, 1.0)
         along[base] += 1.0
-        if self.machine.gated.is_choice[other]:
-            step[other] += 1.0
         along[other] -= 1.0
         jump, row = self.machine.turn(self.y, mode.weights, step, along)
         return np.asarray(jump), np.asarray(row)
@@ -63,13 +62,22 @@ class Decider:
                 near = ~active & (least - key <= self.room(np.abs(least) + np.abs(key)))
             for k, place in zip(*np.nonzero(near & np.isfinite(key)), strict=True):
                 at = lambda c, place=place, site=site: int(site.start + c * site.places + place)
-                found.append((at(base[place]), at(k)))
+                if at(k) not in mode.led:
+                    found.append((at(base[place]), at(k)))
         return found
 
     def is_neutral(self, mode: Mode, scale: float, base: int, other: int) -> bool:
         """Whether the gradient is the same on both sides."""
         turn = np.linalg.norm(self.change(mode, base, other)[0])
         return bool(turn <= _NEUTRAL * max(scale, 1e-300))
+
+    def settled(self, mode: Mode, neutral: list[tuple[int, int]]) -> Mode:
+        """The mode on those sides of choices without a jump to which it leads."""
+        rates = self.look(mode).rates
+        for base, other in neutral:
+            if mode.active[base] and rates[base] < rates[other] and len(mode.members(base)) == 1:
+                mode = mode.crossed(base, other)
+        return mode
 
     def violations(self, mode: Mode) -> tuple[list[int], list[tuple[int, int]]]:
         """What makes the mode inconsistent: candidates that are held by a negative weight, the most
@@ -130,8 +138,7 @@ class Decider:
             return None
         weights = np.array(look.multipliers)
         for (a, b), d in zip(pairs, found.x[:-1], strict=True):
-            weights[a] -= d
-            weights[b] += d
+            mode.shifted(weights, a, b, d)
         return weights
 
     def as_found(self, mode: Mode | None) -> Mode | None:
@@ -229,16 +236,14 @@ class Decider:
             step = _least_squares(slope, moved, weights, pairs, every.norms)
             after = weights.copy()
             for (base, other), d in zip(pairs, step, strict=True):
-                after[base] -= d
-                if mode.gated.is_choice[other]:
-                    after[other] += d
+                mode.shifted(after, base, other, d)
             change = np.max(np.abs(after - weights), initial=0.0)
             weights = after
             if change < 1e-13:
                 break
         choice = mode.gated.is_choice
         weights = np.where(choice & (weights < 1e-8), 0.0, weights)
-        return Mode(mode.gated, weights, every.active & ((weights > 0) | ~choice))
+        return replace(mode, weights=weights, active=every.active & ((weights > 0) | ~choice))
 
 
 def _length(v: np.ndarray) -> float:

@@ -218,6 +218,7 @@ class Fields:
             turns = self.turns(y, weights, mode, held)
             known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
             step = jnp.where(known, held.forces / jnp.where(known, turns, 1.0), 0.0)
+            step = jnp.where(mode.moves, step[mode.leads], 0.0)
             into = jnp.where(is_gate, 0.0, step)
             after = weights.at[mode.base].add(-step).at[mode.other].add(into)
             slope = jnp.where(i == 0, held.slope, last.slope)
@@ -237,7 +238,7 @@ class Fields:
         return Multipliers(weights, jnp.asarray(0.0), none, held, slope, -slope)
 
     def turns(self, y: Any, weights: Any, mode: Arguments, held: Held) -> Any:
-        """For each held pair, p_i times the length of ∇z_i.
+        """For each held pair, and what goes with it, p_i times the length of ∇z_i.
 
         The derivative of the gradient in a weight is −p_i ∇z_i; its component and that of ∇z_i in
         one direction, the better of two at random, give p_i.
@@ -253,6 +254,8 @@ class Fields:
             return turned[mode.base] - at_other, moved[mode.base] - moved[mode.other]
 
         turned, moved = jax.vmap(along)(self.directions)
+        # What goes with a pair turns the gradient with it.
+        turned = jnp.zeros_like(turned).at[:, mode.leads].add(jnp.where(mode.moves, turned, 0.0))
         better = jnp.argmax(jnp.abs(moved), axis=0)
         pick = lambda a: jnp.take_along_axis(a, better[None], axis=0)[0]
         turned, moved = pick(turned), pick(moved)

@@ -8,6 +8,7 @@ from steepest.errors import NotLocallyLipschitzError, SolverError
 from steepest.flow._decide import Decider
 from steepest.flow._events import Event, Kind, Kink
 from steepest.flow._field import Look
+from steepest.flow._joined import with_joined
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode, own_mode
 
@@ -46,6 +47,9 @@ class Meeting:
                 y = np.asarray(self.machine.look(y, mode).onto)
         decider = Decider(self.machine, y, self.machine.room)
         look = decider.look(mode)
+        joined = with_joined(decider, mode.apart(), decider.ties(mode.apart(), look.keys))
+        if joined is not None:
+            mode, look = joined, decider.look(joined)
         ties = decider.ties(mode, look.keys)
         hits = [tie for tie in ties if look.rates[tie[0]] < look.rates[tie[1]]]
         scale = float(look.scale)
@@ -86,13 +90,15 @@ class Meeting:
         if not np.all(np.isfinite(look.slope)):
             raise SolverError("the gradient of f is not finite at x0; start where it is.")
         scale = float(np.linalg.norm(look.slope))
-        ties = []
+        mode = with_joined(decider, mode, decider.ties(mode, own.keys)) or mode
+        ties, neutral = [], []
         for tie in decider.ties(mode, own.keys):
             jump, row = decider.change(mode, *tie)
-            if np.linalg.norm(row) > 0 and np.linalg.norm(jump) > 1e-9 * max(scale, 1e-300):
-                ties.append(tie)
-        if not ties and mode is before:
-            return mode, y
+            if np.linalg.norm(row) > 0:
+                size = max(scale, float(decider.look(mode).scale), 1e-300)
+                (ties if np.linalg.norm(jump) > 1e-9 * size else neutral).append(tie)
+        if not ties and not mode.norms:
+            return decider.settled(mode, neutral), y
         self.refuse_start(mode, [other for _, other in ties])
         unique = True
         found = decider.least_norm(mode, ties)
@@ -102,7 +108,7 @@ class Meeting:
             decider = Decider(self.machine, y, self.machine.room)
             found = decider.next_mode(found)
         else:
-            found = decider.as_found(found)
+            found = None if found is None else decider.as_found(decider.settled(found, neutral))
             if found is None:
                 # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
                 found = decider.next_mode(mode)
@@ -189,7 +195,7 @@ class Meeting:
 
     def record(self, t: float, before: Mode, after: Mode, decider: Decider) -> None:
         """The events that lead from one mode to the next."""
-        held = lambda mode: {k for pair in mode.pairs for k in pair}
+        held = lambda mode: {k for pair in mode.pairs for one in pair for k in mode.together(one)}
         was, now = held(before), held(after)
         groups: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": []}
         for k in map(int, np.flatnonzero(before.active != after.active)):
