@@ -13,7 +13,8 @@ from steepest.errors import ArgumentError
 from steepest.flow import gradient_inclusion
 from steepest.inputs import positive
 from steepest.subgradient import subgradient
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.convexity import convexity
 from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
@@ -102,7 +103,7 @@ def gradient_inclusion_limit(
     joined = [np.concatenate(part) for part in (points, values, gradients)]
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(_convexity(p, *joined),),
+        hypotheses=(convexity(p, *joined),),
         steps=etas,
         measured=errors,
         bound=bound,
@@ -131,26 +132,6 @@ def _subgradient_steps(p: Problem, eta: float, count: int) -> tuple[np.ndarray, 
 
     with jax.enable_x64(True):
         return tuple(map(np.asarray, jax.jit(lambda leaves: steps(p.f, leaves))(p.program.start)))
-
-
-def _convexity(p: Problem, xs: np.ndarray, values: np.ndarray, gradients: np.ndarray) -> Hypothesis:
-    name = "f is convex"
-    # f(y) ≥ f(x) + ⟨g, y − x⟩ between all points that were visited.
-    gaps = (
-        values[None, :] - values[:, None] - (gradients @ xs.T - np.sum(gradients * xs, 1)[:, None])
-    )
-    sizes = np.abs(values[None, :]) + np.abs(values[:, None]) + np.abs(gradients @ xs.T)
-    worst = np.unravel_index(np.argmin(gaps + 1e-9 * sizes), gaps.shape)
-    if gaps[worst] < -1e-9 * sizes[worst] - 1e-300:
-        detail = f"f({xs[worst[1]]}) is below its subgradient at {xs[worst[0]]}"
-        return Hypothesis(name, Evidence.VIOLATED, detail[:200])
-    q = p.quadratic
-    if q is not None and q.least > 0:
-        return Hypothesis(name, Evidence.PROVED, f"a quadratic, λ from {q.least:.6g}")
-    if p.strong_convexity is not None:
-        return Hypothesis(name, Evidence.GIVEN, f"strong_convexity={p.strong_convexity:g}")
-    detail = "nothing visited contradicts it; strong_convexity=0.0 says that f is convex"
-    return Hypothesis(name, Evidence.UNKNOWN, detail)
 
 
 def _distances(etas: np.ndarray, errors: np.ndarray, bound: np.ndarray) -> Curves:
