@@ -29,9 +29,10 @@ def convexity(
 
     Args:
         p: the problem.
-        points: points x, flat; rows that are not finite are passed over.
+        points: points x, flat; those where x or f is not finite are passed over.
         values: f there.
-        gradients: a subgradient g of f there, flat.
+        gradients: a subgradient g of f there, flat; where it is not finite (NaN says that none is
+            known) the point serves as a y only.
 
     Example:
         >>> import jax.numpy as jnp
@@ -66,7 +67,7 @@ def _contradiction(
     gradients: Float[np.ndarray, "n d"],
 ) -> str | None:
     """Two points between which the inequality of subgradients fails, in words; None if none do."""
-    finite = np.isfinite(points).all(1) & np.isfinite(values) & np.isfinite(gradients).all(1)
+    finite = np.isfinite(points).all(1) & np.isfinite(values)
     points, values, gradients = points[finite], values[finite], gradients[finite]
     if not len(points):
         return None

@@ -1,0 +1,147 @@
+"""A method's run with everything that a theorem on it asks for, and a method fed with gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Float
+
+from steepest.descent import descend
+from steepest.pieces import has_choices
+from steepest.subgradient import subgradient
+from steepest.theorems.problem import Problem
+from steepest.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class MethodRun:
+    """A run in float64 at its steps 0 … n, cut before the first number that is not finite.
+
+    Attributes:
+        points: xₜ, flat.
+        values: f(xₜ).
+        gradients: the (sub)gradients at xₜ that the method was handed, flat.
+        trajectory: the run.
+        notes: where it was cut.
+    """
+
+    points: Float[np.ndarray, "n d"]
+    values: Float[np.ndarray, " n"]
+    gradients: Float[np.ndarray, "n d"]
+    trajectory: Trajectory
+    notes: tuple[str, ...] = ()
+
+
+def method_run(p: Problem, method: optax.GradientTransformation, steps: int) -> MethodRun:
+    """Run a method from x0; where f has kinks, on subgradients.
+
+    At a tie automatic differentiation may return what is no subgradient of f: a program that
+    chooses (max, abs, where, …), or whose gradient turns out not to be a number (a norm at 0), is
+    run on the elements of ∂f that `steepest.subgradient` proves. Elsewhere the two agree.
+
+    Raises:
+        UnsupportedPrimitiveError: f chooses and has a primitive that is not known to be smooth.
+    """
+    if not has_choices(p.program.closed.jaxpr):
+        run = _run(p, method, steps, lambda f: f)
+        ended = len(run.values) - 1
+        if not run.notes or not np.isfinite(run.trajectory.values[ended + 1]):
+            return run
+    return _run(p, method, steps, with_subgradients)
+
+
+def _run(
+    p: Problem,
+    method: optax.GradientTransformation,
+    steps: int,
+    differentiated: Callable[..., Any],
+) -> MethodRun:
+    def run(f: Callable[..., Any], leaves: list[Any]) -> Trajectory:
+        g = differentiated(f)
+        return descend(
+            g,
+            leaves,
+            method,
+            steps,
+            monitors={"x": _joined, "gradient": lambda x: _joined(jax.grad(g)(x))},
+            saveat=np.arange(steps + 1),
+            states=False,
+        )
+
+    trajectory = p.program.in_double(run)(p.program.start)
+    points, gradients = trajectory.monitors.pop("x"), trajectory.monitors.pop("gradient")
+    good = np.isfinite(trajectory.values) & np.isfinite(points).all(1)
+    good &= np.isfinite(gradients).all(1)
+    end = len(good) if good.all() else int(np.argmin(good))
+    note = f"f, x or the gradient is not finite at step {end}; compared up to there"
+    return MethodRun(
+        points[:end],
+        trajectory.values[:end],
+        gradients[:end],
+        replace(trajectory, final=p.program.point.restore(trajectory.final)),
+        () if good.all() else (note,),
+    )
+
+
+def with_subgradients(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, whose derivative under `jax.grad` is `steepest.subgradient`'s."""
+
+    @jax.custom_vjp
+    def chosen(leaves: Any) -> Any:
+        return f(leaves)
+
+    def forward(leaves: Any) -> tuple[Any, Any]:
+        return f(leaves), subgradient(f)(leaves)
+
+    def backward(g: Any, cotangent: Any) -> tuple[Any]:
+        return (jax.tree.map(lambda leaf: cotangent * leaf, g),)
+
+    chosen.defvjp(forward, backward)
+    return chosen
+
+
+def replay(
+    method: optax.GradientTransformation,
+    gradients: Float[np.ndarray, "n d"],
+    kept: str | None = None,
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"] | None]:
+    """What a method adds to x when it is handed these gradients, whatever x is, in float64.
+
+    Args:
+        method: one whose steps depend on gradients alone.
+        gradients: a row for each step.
+        kept: the name of an array of its state, such as "nu".
+
+    Returns:
+        The steps, a row each, and the array after each of them.
+
+    Example:
+        >>> from steepest.methods import gradient_descent
+        >>> replay(gradient_descent(0.5), np.array([[1.0], [4.0]]))[0].tolist()
+        [[-0.5], [-2.0]]
+    """
+    method = optax.with_extra_args_support(method)
+
+    def all_of_them(rows: Any) -> Any:
+        x = jnp.zeros(rows.shape[1])
+
+        def one(state: Any, g: Any) -> Any:
+            step, state = method.update(g, state, x)
+            return state, (step, None if kept is None else optax.tree.get(state, kept))
+
+        return lax.scan(one, method.init(x), rows)[1]
+
+    with jax.enable_x64(True):
+        steps, array = jax.jit(all_of_them)(jnp.asarray(gradients, jnp.float64))
+        return np.asarray(steps), None if array is None else np.asarray(array)
+
+
+def _joined(leaves: list[Any]) -> Any:
+    return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
