@@ -24,6 +24,7 @@ from steepest.theorems.norm_preservation import norm_preservation as norm_preser
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.positive_homogeneity import positive_homogeneity as positive_homogeneity
 from steepest.theorems.rescaled_layers import rescaled_layers as rescaled_layers
+from steepest.theorems.rmsprop_steps import rmsprop_steps as rmsprop_steps
 from steepest.theorems.small_initialization import small_initialization as small_initialization
 from steepest.theorems.squared_norm_differences import (
     squared_norm_differences as squared_norm_differences,
