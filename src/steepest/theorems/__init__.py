@@ -4,6 +4,7 @@
 """
 
 from steepest.theorems import registry as _registry
+from steepest.theorems.adadelta_units import adadelta_units as adadelta_units
 from steepest.theorems.adagrad_regret import adagrad_regret as adagrad_regret
 from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
