@@ -79,12 +79,12 @@ def test_nothing_to_compare_without_a_gradient():
 @given(SEEDS, st_.sampled_from([0.0, 0.5, 0.9, 0.999]))
 def test_the_accumulator_is_the_average_of_any_gradients(seed, decay):
     g = np.random.default_rng(seed).standard_normal((60, 3))
-    _, nu = replay(st.methods.rmsprop(0.1, decay), g, "nu")
+    _, state = replay(st.methods.rmsprop(0.1, decay), g, "nu")
     recursion, rows = np.zeros(3), []
     for row in g:
         recursion = decay * recursion + (1 - decay) * row**2
         rows.append(recursion)
-    np.testing.assert_allclose(nu, rows, rtol=1e-13)
+    np.testing.assert_allclose(state["nu"], rows, rtol=1e-13)
     np.testing.assert_allclose(exponential_average(g**2, decay), rows, rtol=1e-12)
 
 

@@ -6,6 +6,9 @@
 from steepest.theorems import registry as _registry
 from steepest.theorems.adadelta_units import adadelta_units as adadelta_units
 from steepest.theorems.adagrad_regret import adagrad_regret as adagrad_regret
+from steepest.theorems.adam_bias_correction import (
+    adam_bias_correction as adam_bias_correction,
+)
 from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
 from steepest.theorems.euler_identity import euler_identity as euler_identity

@@ -110,17 +110,17 @@ def with_subgradients(f: Callable[..., Any]) -> Callable[..., Any]:
 def replay(
     method: optax.GradientTransformation,
     gradients: Float[np.ndarray, "n d"],
-    kept: str | None = None,
-) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"] | None]:
+    *kept: str,
+) -> tuple[Float[np.ndarray, "n d"], dict[str, np.ndarray]]:
     """What a method adds to x when it is handed these gradients, whatever x is, in float64.
 
     Args:
         method: one whose steps depend on gradients alone.
         gradients: a row for each step.
-        kept: the name of an array of its state, such as "nu".
+        kept: names of arrays of its state, such as "nu".
 
     Returns:
-        The steps, a row each, and the array after each of them.
+        The steps, a row each, and name → the array after each of them.
 
     Example:
         >>> from steepest.methods import gradient_descent
@@ -129,18 +129,18 @@ def replay(
     """
     method = optax.with_extra_args_support(method)
 
-    def all_of_them(rows: Any) -> Any:
+    def each(rows: Any) -> Any:
         x = jnp.zeros(rows.shape[1])
 
         def one(state: Any, g: Any) -> Any:
             step, state = method.update(g, state, x)
-            return state, (step, None if kept is None else optax.tree.get(state, kept))
+            return state, (step, {name: optax.tree.get(state, name) for name in kept})
 
         return lax.scan(one, method.init(x), rows)[1]
 
     with jax.enable_x64(True):
-        steps, array = jax.jit(all_of_them)(jnp.asarray(gradients, jnp.float64))
-        return np.asarray(steps), None if array is None else np.asarray(array)
+        rows = jnp.asarray(gradients, jnp.float64)
+        return jax.tree.map(np.asarray, jax.jit(each)(rows))
 
 
 def _joined(leaves: list[Any]) -> Any:

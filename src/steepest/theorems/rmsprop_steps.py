@@ -102,12 +102,11 @@ def rmsprop_steps(
     g = steepness[seen]
     n = min(steps, *(len(run.gradients) for run in runs))
     by_adagrad, _ = replay(methods[0], runs[0].gradients[:n])
-    by_rmsprop, average = replay(methods[1], runs[1].gradients[:n], "nu")
+    by_rmsprop, state = replay(methods[1], runs[1].gradients[:n], "nu")
     by_adagrad, by_rmsprop = np.abs(by_adagrad[:, seen]), np.abs(by_rmsprop[:, seen])
-    assert average is not None
     of = _Formulas(eta, beta, epsilon, g, np.arange(1.0, n + 1)[:, None])
     parts = [
-        _accumulator(runs[1].gradients[:n], average, beta),
+        _accumulator(runs[1].gradients[:n], state["nu"], beta),
         _formula(of, by_adagrad, by_rmsprop, drift),
         _falls(of, by_adagrad, drift),
         _tends(of, by_rmsprop, drift),
