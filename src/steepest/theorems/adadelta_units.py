@@ -148,14 +148,16 @@ def _ratio(run: RescaledRun) -> np.ndarray:
 
 
 def _one_eps_note(shared: RescaledRun) -> str:
-    ratio = _ratio(shared)
-    off = np.abs(np.log(np.where(ratio > 0, ratio, 1.0))) > np.log(2)
-    if not off.any():
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(shared.steps / (shared.factors * shared.in_old_units))
+        off = np.abs(np.nan_to_num(np.log(ratio), nan=0.0, posinf=0.0, neginf=0.0))
+    far = np.any(off > np.log(2), axis=1)
+    if not far.any():
         return "with one ε for both the rescaled steps stay within a factor 2 of c times the steps"
-    worst = int(np.argmax(np.abs(np.log(np.where(ratio > 0, ratio, 1.0)))))
+    t, i = np.unravel_index(np.argmax(off), off.shape)
     return (
-        f"with one ε for both the rescaled steps are {ratio[worst]:.3g} times c times the steps at "
-        f"step {worst + 1}, and off by a factor over 2 at {int(off.sum())} of {len(off)} steps"
+        f"with one ε for both the rescaled steps are {ratio[t, i]:.3g} times c times the steps at "
+        f"step {t + 1}, and off by a factor over 2 at {int(far.sum())} of {len(far)} steps"
     )
 
 

@@ -70,13 +70,13 @@ def _run(
             leaves,
             method,
             steps,
-            monitors={"x": _joined, "gradient": lambda x: _joined(jax.grad(g)(x))},
+            monitors={"gradient": lambda x: _joined(jax.grad(g)(x))},
             saveat=np.arange(steps + 1),
-            states=False,
         )
 
     trajectory = p.program.in_double(run)(p.program.start)
-    points, gradients = trajectory.monitors.pop("x"), trajectory.monitors.pop("gradient")
+    gradients = trajectory.monitors.pop("gradient")
+    points = np.hstack([np.reshape(leaf, (steps + 1, -1)) for leaf in trajectory.xs])
     good = np.isfinite(trajectory.values) & np.isfinite(points).all(1)
     good &= np.isfinite(gradients).all(1)
     end = len(good) if good.all() else int(np.argmin(good))
@@ -85,7 +85,11 @@ def _run(
         points[:end],
         trajectory.values[:end],
         gradients[:end],
-        replace(trajectory, final=p.program.point.restore(trajectory.final)),
+        replace(
+            trajectory,
+            xs=p.program.point.restore(trajectory.xs),
+            final=p.program.point.restore(trajectory.final),
+        ),
         () if good.all() else (note,),
     )
 
@@ -93,12 +97,14 @@ def _run(
 def with_subgradients(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, whose derivative under `jax.grad` is `steepest.subgradient`'s."""
 
+    slope = jax.jit(subgradient(f))  # read once, however often it is asked for
+
     @jax.custom_vjp
     def chosen(leaves: Any) -> Any:
         return f(leaves)
 
     def forward(leaves: Any) -> tuple[Any, Any]:
-        return f(leaves), subgradient(f)(leaves)
+        return f(leaves), slope(leaves)
 
     def backward(g: Any, cotangent: Any) -> tuple[Any]:
         return (jax.tree.map(lambda leaf: cotangent * leaf, g),)
