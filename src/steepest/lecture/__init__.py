@@ -28,6 +28,10 @@ SECTIONS: tuple[str, ...] = (
     "descent_lemma",
     "stationary_points",
     "quadratics",
+    "adagrad",
+    "rmsprop",
+    "adadelta",
+    "adam",
 )
 
 

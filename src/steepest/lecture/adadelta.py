@@ -42,7 +42,7 @@ def valley() -> Problem:
     source=_SOURCE,
 )
 def d10(setting: Setting) -> Certificate:
-    steps = setting.pick(quick=600, paper=6000)
+    steps = setting.pick(quick=600, paper=3000)
     scale = float(_FACTORS[1])
     c = adadelta_units(valley(), steps, scale, _RHO, _EPS)
     with_one_eps = c.figure[0].curves[1].y

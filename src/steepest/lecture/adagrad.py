@@ -46,9 +46,9 @@ def two_digits(setting: Setting) -> Problem:
     title="AdaGrad's regret is ≤ (D∞²/(2η) + η) Σᵢ ‖g₁:ₜ,ᵢ‖ + ε‖x₁ − x*‖²/(2η)",
     statement=r"AdaGrad divides each coordinate's step by $\sqrt{\sum g^2} + \varepsilon$, over "
     r"all gradients so far. On convex $f$ its regret after $T$ steps is at most "
-    r"$(D_\infty^2/(2\eta) + \eta)\sum_i \|g_{1:T,i}\|$ and a term in $\varepsilon$. Shown on logistic regression "
-    r"with the digits 0 and 1, with the defaults $\eta = 0.01$, $\varepsilon = 10^{-8}$; beside "
-    r"them, as found, the step size of a grid that ends lowest.",
+    r"$(D_\infty^2/(2\eta) + \eta)\sum_i \|g_{1:T,i}\|$ and a term in $\varepsilon$. Shown on "
+    r"logistic regression with the digits 0 and 1, with the defaults $\eta = 0.01$, $\varepsilon = "
+    r"10^{-8}$; beside them, as found, the step size of a grid that ends lowest.",
     heading=_HEADING,
     source=_SOURCE,
 )
