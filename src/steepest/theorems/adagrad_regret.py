@@ -46,8 +46,9 @@ def adagrad_regret(
     Guarantee: with $s_t = \sum_{j \le t} g_j^2$ and $H_t = \mathrm{diag}(\sqrt{s_t} + ε)$ a step
     gives $\langle g_t, x_t - x^\star \rangle = \tfrac{1}{2η} (\|x_t - x^\star\|_{H_t}^2 -
     \|x_{t+1} - x^\star\|_{H_t}^2) + \tfrac{η}{2} \|g_t\|_{H_t^{-1}}^2$. Summed up, the first
-    terms are at most $\tfrac{1}{2η} (D_\infty^2 \sum_i \sqrt{s_{T,i}} + ε \|x_1 - x^\star\|^2)$,
-    since H grows, and ε enters $H_1$ alone; the last are at most $η \sum_i \sqrt{s_{T,i}}$, since
+    terms are at most $\tfrac{1}{2η} (D^2 \sum_i \sqrt{s_{T,i}} + ε \|x_1 - x^\star\|^2)$ with D
+    for D∞, since H grows, and ε enters $H_1$ alone; the last are at most
+    $η \sum_i \sqrt{s_{T,i}}$, since
     $a/\sqrt{b + a} \le 2(\sqrt{b + a} - \sqrt b)$.
 
     Hypotheses: f is convex: *given* by the problem's `strong_convexity`, *proved* where the program
@@ -84,7 +85,7 @@ def adagrad_regret(
     steps = whole_number(steps, "steps")
     positive(learning_rate, "learning_rate")
     positive(eps, "eps", zero=True)
-    method = adagrad(float(learning_rate), float(eps))
+    method = adagrad(learning_rate, eps)
     return regret(p, method, steps, float(learning_rate), float(eps))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -13,11 +13,10 @@ import optax
 from jax import lax
 from jaxtyping import Float
 
-from steepest.descent import descend
 from steepest.pieces import has_choices
 from steepest.subgradient import subgradient
 from steepest.theorems.problem import Problem
-from steepest.trajectory import Trajectory
+from steepest.trajectory import Divergence, Trajectory
 
 
 @dataclass(frozen=True)
@@ -63,35 +62,40 @@ def _run(
     steps: int,
     differentiated: Callable[..., Any],
 ) -> MethodRun:
-    def run(f: Callable[..., Any], leaves: list[Any]) -> Trajectory:
-        g = differentiated(f)
-        return descend(
-            g,
-            leaves,
-            method,
-            steps,
-            monitors={"gradient": lambda x: _joined(jax.grad(g)(x))},
-            saveat=np.arange(steps + 1),
-        )
+    taken = optax.with_extra_args_support(method)
 
-    trajectory = p.program.in_double(run)(p.program.start)
-    gradients = trajectory.monitors.pop("gradient")
-    points = np.hstack([np.reshape(leaf, (steps + 1, -1)) for leaf in trajectory.xs])
-    good = np.isfinite(trajectory.values) & np.isfinite(points).all(1)
-    good &= np.isfinite(gradients).all(1)
-    end = len(good) if good.all() else int(np.argmin(good))
-    note = f"f, x or the gradient is not finite at step {end}; compared up to there"
-    return MethodRun(
-        points[:end],
-        trajectory.values[:end],
-        gradients[:end],
-        replace(
-            trajectory,
-            xs=p.program.point.restore(trajectory.xs),
-            final=p.program.point.restore(trajectory.final),
-        ),
-        () if good.all() else (note,),
+    def run(f: Callable[..., Any], leaves: list[Any]) -> Any:
+        # A scan of its own, and not `descend`, which keeps no gradients: asked for once more they
+        # would be compiled once more.
+        g = differentiated(f)
+
+        def one(carry: Any, _: None) -> Any:
+            x, state = carry
+            value, slope = jax.value_and_grad(g)(x)
+            step, state = taken.update(slope, state, x, value=value, grad=slope, value_fn=g)
+            return (optax.apply_updates(x, step), state), (x, value, _joined(slope))
+
+        x0 = [jnp.asarray(leaf) for leaf in leaves]
+        return lax.scan(one, (x0, taken.init(x0)), None, length=steps + 1)[1]
+
+    xs, values, gradients = p.program.in_double(run)(p.program.start)
+    points = np.hstack([np.reshape(leaf, (steps + 1, -1)) for leaf in xs])
+    good = np.isfinite(np.hstack([points, values[:, None], gradients])).all(axis=1)
+    end = int(np.argmin(np.append(good, False)))
+    whole = p.program.point.restore
+    trajectory = Trajectory(
+        ts=np.arange(steps + 1),
+        xs=whole(xs),
+        values=values,
+        monitors={},
+        final=whole([leaf[-1] for leaf in xs]),
+        events=(),
+        stats={"gradients": steps + 1, "steps": steps},
+        divergence=Divergence(-1 if good.all() else end, -1),
     )
+    note = f"f, x or the gradient is not finite at step {end}; compared up to there"
+    notes = () if good.all() else (note,)
+    return MethodRun(points[:end], values[:end], gradients[:end], trajectory, notes)
 
 
 def with_subgradients(f: Callable[..., Any]) -> Callable[..., Any]:

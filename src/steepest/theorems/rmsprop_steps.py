@@ -90,9 +90,8 @@ def rmsprop_steps(
     steps = whole_number(steps, "steps")
     positive(learning_rate, "learning_rate")
     positive(eps, "eps", zero=True)
-    eta, beta, epsilon = float(learning_rate), decay, float(eps)
-    methods = adagrad(eta, epsilon), rmsprop(eta, beta, epsilon)
-    beta = float(beta)
+    methods = adagrad(learning_rate, eps), rmsprop(learning_rate, decay, eps)
+    eta, beta, epsilon = float(learning_rate), float(decay), float(eps)
     runs = [method_run(p, method, steps) for method in methods]
     hypothesis, drift = _constant(p, runs)
     steepness = np.abs(runs[0].gradients[:1]).ravel()
