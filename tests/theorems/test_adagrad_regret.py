@@ -139,3 +139,14 @@ def test_misuse_names_the_argument(wrong):
     p = st.Problem(lambda x: x**2, 1.0)
     with pytest.raises(st.ArgumentError, match=next(iter(wrong))):
         unchecked(st.theorems.adagrad_regret)(p, **wrong)
+
+
+def test_a_tie_to_rounding_does_not_end_the_run():
+    """Some units in the last place beside x₁ = x₂ a sign would be neither tied nor clear."""
+    f = lambda x: jnp.abs(x[0] - x[1]) + 0.5 * jnp.abs(x[0] + x[1])
+    ties = 0.7 + np.spacing(0.7) * np.arange(-20.0, 21.0)
+    for x in ties[::8]:
+        p = st.Problem(f, np.array([0.7, x]), strong_convexity=0.0, minimizer=np.zeros(2))
+        c = st.theorems.adagrad_regret(p, steps=3, learning_rate=0.1)
+        assert len(c.steps) == 3
+        assert c.holds

@@ -13,6 +13,7 @@ import optax
 from jax import lax
 from jaxtyping import Float
 
+from steepest.inputs import as_point
 from steepest.pieces import has_choices
 from steepest.subgradient import subgradient
 from steepest.theorems.problem import Problem
@@ -53,7 +54,7 @@ def method_run(p: Problem, method: optax.GradientTransformation, steps: int) -> 
         ended = len(run.values) - 1
         if not run.notes or not np.isfinite(run.trajectory.values[ended + 1]):
             return run
-    return _run(p, method, steps, with_subgradients)
+    return _run(p, method, steps, lambda f: with_subgradients(p, f))
 
 
 def _run(
@@ -98,10 +99,16 @@ def _run(
     return MethodRun(points[:end], values[:end], gradients[:end], trajectory, notes)
 
 
-def with_subgradients(f: Callable[..., Any]) -> Callable[..., Any]:
-    """f, whose derivative under `jax.grad` is `steepest.subgradient`'s."""
+def with_subgradients(p: Problem, f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, as `Program.in_double` hands it over, with `steepest.subgradient`'s under `jax.grad`.
 
-    slope = jax.jit(subgradient(f))  # read once, however often it is asked for
+    That one reads the user's own function: in double |x| is written x·sign(x), and a sign near its
+    jump proves nothing.
+    """
+    of_user = jax.jit(subgradient(p.f))  # read once, however often it is asked for
+
+    def slope(leaves: Any) -> Any:
+        return list(as_point(of_user(p.program.point.restore(leaves)), finite=False).leaves)
 
     @jax.custom_vjp
     def chosen(leaves: Any) -> Any:

@@ -111,7 +111,7 @@ def rescaled_run(
     """
 
     def run(f: Any, c: Any, leaves: list[Any]) -> Trajectory:
-        g = with_subgradients(f) if has_choices(p.program.closed.jaxpr) else f
+        g = with_subgradients(p, f) if has_choices(p.program.closed.jaxpr) else f
         in_units = lambda y: g(p.program.leaves(y / c))
         x0 = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
         return descend(
