@@ -9,7 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.lecture import CLAIMS, homogeneity_and_clarke, lookahead, positive_homogeneity
+from steepest import methods
+from steepest.lecture import (
+    CLAIMS,
+    adadelta,
+    adagrad,
+    homogeneity_and_clarke,
+    lookahead,
+    positive_homogeneity,
+)
 from steepest.lecture.claim import Setting
 from steepest.lecture.erratum import erratum
 from steepest.lecture.runner import run_claims
@@ -44,6 +52,13 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "X7",
         "D6",
         "D7",
+        "D8",
+        "X4",
+        "D9",
+        "D10",
+        "X6",
+        "D11",
+        "X3",
     ]
 
 
@@ -57,7 +72,7 @@ def test_each_says_what_it_claims_and_where_it_comes_from(claim):
 
 # The others run for seconds each and are held by the tests of their theorems.
 @pytest.mark.parametrize(
-    "id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2", "X7", "D7"]
+    "id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2", "X7", "D7", "D9", "X3"]
 )
 def test_the_quick_ones_hold_from_another_seed(id):
     c = BY_ID[id].run(Setting(seed=3))
@@ -68,6 +83,29 @@ def test_an_erratum_needs_the_slide_to_fail():
     c = BY_ID["D3"].run(Setting())
     assert erratum(c, c.with_bound(c.bound / 1e6), "too good").holds is True
     assert erratum(c, c, "as good").holds is False
+
+
+@pytest.mark.parametrize("id", ["X3", "X4", "X6"])
+def test_the_slides_of_the_adaptive_methods_are_seen_failing(id):
+    """Each hypothesis of the claim that speaks of the slide is measured, with its numbers."""
+    c = BY_ID[id].run(Setting(seed=1))
+    assert c.holds, str(c)
+    seen = [h for h in c.hypotheses if "as the slide has it it fails" in h.name]
+    assert len(seen) == (2 if id == "X3" else 1)
+    assert all(re.search(r"\d > .* at step \d", h.detail) for h in seen)
+
+
+def test_x4_needs_a_slide_that_differs(monkeypatch):
+    """AdaGrad itself in the place of the slide's form does not fail, and so the erratum does."""
+    monkeypatch.setattr(adagrad, "slide_adagrad", methods.adagrad)
+    assert BY_ID["X4"].run(Setting()).holds is False
+
+
+def test_x6_needs_a_slide_that_differs(monkeypatch):
+    literal = adadelta.slide_adadelta
+    by_coordinates = lambda eta, *, scalar: literal(eta, scalar=False)
+    monkeypatch.setattr(adadelta, "slide_adadelta", by_coordinates)
+    assert BY_ID["X6"].run(Setting()).holds is False
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path):

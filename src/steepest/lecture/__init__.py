@@ -31,6 +31,10 @@ SECTIONS: tuple[str, ...] = (
     "lookahead",
     "momentum_limits",
     "newton",
+    "adagrad",
+    "rmsprop",
+    "adadelta",
+    "adam",
 )
 
 

@@ -4,6 +4,11 @@
 """
 
 from steepest.theorems import registry as _registry
+from steepest.theorems.adadelta_units import adadelta_units as adadelta_units
+from steepest.theorems.adagrad_regret import adagrad_regret as adagrad_regret
+from steepest.theorems.adam_bias_correction import (
+    adam_bias_correction as adam_bias_correction,
+)
 from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
 from steepest.theorems.balanced_inclusion import balanced_inclusion as balanced_inclusion
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
@@ -27,6 +32,7 @@ from steepest.theorems.norm_preservation import norm_preservation as norm_preser
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.positive_homogeneity import positive_homogeneity as positive_homogeneity
 from steepest.theorems.rescaled_layers import rescaled_layers as rescaled_layers
+from steepest.theorems.rmsprop_steps import rmsprop_steps as rmsprop_steps
 from steepest.theorems.small_initialization import small_initialization as small_initialization
 from steepest.theorems.squared_norm_differences import (
     squared_norm_differences as squared_norm_differences,

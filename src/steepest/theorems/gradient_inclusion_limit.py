@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from steepest.errors import ArgumentError
 from steepest.flow import gradient_inclusion
 from steepest.inputs import positive
-from steepest.subgradient import subgradient
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.methods import gradient_descent
+from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.convexity import convexity
 from steepest.theorems.curves import Curve, Curves
+from steepest.theorems.method_run import method_run
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
@@ -89,10 +89,11 @@ def gradient_inclusion_limit(
     etas, errors, slopes = float(time) / numbers, [], []
     points, values, gradients = [], [], []
     for eta, count in zip(etas, numbers, strict=True):
-        xs, fs, gs = _subgradient_steps(p, float(eta), int(count))
-        errors.append(np.linalg.norm(xs[-1] - end))
-        slopes.append(np.max(np.linalg.norm(gs, axis=1)))
-        keep = np.unique(np.linspace(0, count - 1, 20).astype(int))
+        steps = method_run(p, gradient_descent(float(eta)), int(count))
+        xs, fs, gs = steps.points, steps.values, steps.gradients
+        errors.append(np.linalg.norm(xs[-1] - end) if len(xs) > count else np.inf)
+        slopes.append(np.max(np.linalg.norm(gs, axis=1), initial=0.0))
+        keep = np.unique(np.linspace(0, len(xs), 20, endpoint=False).astype(int))[: len(xs)]
         points.append(xs[keep])
         values.append(fs[keep])
         gradients.append(gs[keep])
@@ -102,7 +103,7 @@ def gradient_inclusion_limit(
     joined = [np.concatenate(part) for part in (points, values, gradients)]
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(_convexity(p, *joined),),
+        hypotheses=(convexity(p, *joined),),
         steps=etas,
         measured=errors,
         bound=bound,
@@ -111,46 +112,6 @@ def gradient_inclusion_limit(
         figure=(_distances(etas, errors, bound), _paths(run)),
         notes=tuple(str(event) for event in run.events[:8]),
     )
-
-
-def _subgradient_steps(p: Problem, eta: float, count: int) -> tuple[np.ndarray, ...]:
-    """(x_0 … x_n, f at x_0 … x_{n−1}, g_0 … g_{n−1}), states flat."""
-
-    def steps(f: object, leaves: list[jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        whole = p.program.point.restore
-        slope = subgradient(p.f)
-        joined = lambda x: jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(x)])
-
-        def one(x: list[jax.Array], _: None) -> tuple[list[jax.Array], tuple[jax.Array, ...]]:
-            g = jax.tree.leaves(slope(whole(x)))
-            after = [a - eta * b for a, b in zip(x, g, strict=True)]
-            return after, (joined(x), jnp.asarray(p.f(whole(x))), joined(g))
-
-        last, (xs, fs, gs) = lax.scan(one, leaves, None, length=count)
-        return jnp.concatenate([xs, joined(last)[None]]), fs, gs
-
-    with jax.enable_x64(True):
-        return tuple(map(np.asarray, jax.jit(lambda leaves: steps(p.f, leaves))(p.program.start)))
-
-
-def _convexity(p: Problem, xs: np.ndarray, values: np.ndarray, gradients: np.ndarray) -> Hypothesis:
-    name = "f is convex"
-    # f(y) ≥ f(x) + ⟨g, y − x⟩ between all points that were visited.
-    gaps = (
-        values[None, :] - values[:, None] - (gradients @ xs.T - np.sum(gradients * xs, 1)[:, None])
-    )
-    sizes = np.abs(values[None, :]) + np.abs(values[:, None]) + np.abs(gradients @ xs.T)
-    worst = np.unravel_index(np.argmin(gaps + 1e-9 * sizes), gaps.shape)
-    if gaps[worst] < -1e-9 * sizes[worst] - 1e-300:
-        detail = f"f({xs[worst[1]]}) is below its subgradient at {xs[worst[0]]}"
-        return Hypothesis(name, Evidence.VIOLATED, detail[:200])
-    q = p.quadratic
-    if q is not None and q.least > 0:
-        return Hypothesis(name, Evidence.PROVED, f"a quadratic, λ from {q.least:.6g}")
-    if p.strong_convexity is not None:
-        return Hypothesis(name, Evidence.GIVEN, f"strong_convexity={p.strong_convexity:g}")
-    detail = "nothing visited contradicts it; strong_convexity=0.0 says that f is convex"
-    return Hypothesis(name, Evidence.UNKNOWN, detail)
 
 
 def _distances(etas: np.ndarray, errors: np.ndarray, bound: np.ndarray) -> Curves:
