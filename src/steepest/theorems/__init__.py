@@ -20,6 +20,9 @@ from steepest.theorems.gradient_inclusion_limit import (
 from steepest.theorems.heavy_ball_quadratic import heavy_ball_quadratic as heavy_ball_quadratic
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
+from steepest.theorems.nesterov_strongly_convex import (
+    nesterov_strongly_convex as nesterov_strongly_convex,
+)
 from steepest.theorems.norm_preservation import norm_preservation as norm_preservation
 from steepest.theorems.operator_norm import operator_norm as operator_norm
 from steepest.theorems.positive_homogeneity import positive_homogeneity as positive_homogeneity

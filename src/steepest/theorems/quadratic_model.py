@@ -15,10 +15,10 @@ import optax
 from jaxtyping import Float
 
 from steepest.descent import descend
-from steepest.inputs import as_point
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS
+from steepest.theorems.stated_minimizer import stated_minimizer
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
@@ -97,13 +97,17 @@ def stated_constants(p: Problem, model: QuadraticModel) -> list[Hypothesis]:
     if p.smoothness is not None:
         right = bool(p.smoothness >= model.largest * (1 - 1e-6) - model.rounding)
         stated.append(
-            _stated("smoothness", p.smoothness, right, f"λₘₐₓ = {model.largest:.6g}", found)
+            _stated("smoothness", float(p.smoothness), right, f"λₘₐₓ = {model.largest:.6g}", found)
         )
     if p.strong_convexity is not None:
         right = bool(p.strong_convexity <= model.least * (1 + 1e-6) + model.rounding)
         stated.append(
             _stated(
-                "strong_convexity", p.strong_convexity, right, f"λₘᵢₙ = {model.least:.6g}", found
+                "strong_convexity",
+                float(p.strong_convexity),
+                right,
+                f"λₘᵢₙ = {model.least:.6g}",
+                found,
             )
         )
     return stated
@@ -175,16 +179,7 @@ def center(p: Problem, model: QuadraticModel) -> Center:
     if model.least > 0:
         condition = model.norm / model.least
         uncertainty = 4 * EPS * condition * float(np.linalg.norm(x)) + 2 * noise / model.least
-    if p.minimizer is None:
-        return Center(x, noise, uncertainty, ())
-    stated = flat(as_point(p.minimizer, name="minimizer").leaves)
-    apart = float(np.linalg.norm(stated - x))
-    # The digits of the one given are the user's: float32 or printed ones must pass.
-    size = float(np.linalg.norm(x) + 1e-3 * np.linalg.norm(x - flat(p.program.start)))
-    close = apart <= 4e-7 * size + uncertainty
-    evidence = Evidence.GIVEN if close else Evidence.VIOLATED
-    detail = f"{apart:.3g} from the solved one"
-    return Center(x, noise, uncertainty, (Hypothesis("the minimizer as stated", evidence, detail),))
+    return Center(x, noise, uncertainty, stated_minimizer(p, x, uncertainty))
 
 
 def right_derivative(p: Problem) -> list[Hypothesis]:
