@@ -101,7 +101,7 @@ class Problem:
             ):
                 raise ArgumentError(f"minimum is {self.minimum!r}; it must be a finite number.")
             for where, value in seen.items():
-                if exceeds(self.minimum, value, self.noise(self.program.start)):
+                if exceeds(float(self.minimum), value, self.noise(self.program.start)):
                     raise ArgumentError(
                         f"minimum is {self.minimum}, above the value at {where}, {value}."
                     )
