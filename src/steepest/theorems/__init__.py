@@ -17,6 +17,7 @@ from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradien
 from steepest.theorems.gradient_inclusion_limit import (
     gradient_inclusion_limit as gradient_inclusion_limit,
 )
+from steepest.theorems.heavy_ball_cycle import heavy_ball_cycle as heavy_ball_cycle
 from steepest.theorems.heavy_ball_quadratic import heavy_ball_quadratic as heavy_ball_quadratic
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients

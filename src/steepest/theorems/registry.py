@@ -41,9 +41,9 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
 def names() -> list[str]:
     """The names of all theorems, in the order of their ids."""
 
-    def order(name: str) -> tuple[str, int]:
-        id = _BY_NAME[name][0].id
-        return id[0], int(id[1:])
+    def order(name: str) -> tuple[str, int, str]:
+        number, _, suffix = _BY_NAME[name][0].id[1:].partition("-")  # such as "D4-cycle"
+        return _BY_NAME[name][0].id[0], int(number), suffix
 
     return sorted(_BY_NAME, key=order)
 
