@@ -1,5 +1,6 @@
 """The lecture's own claims: what they say of themselves, and that they can fail."""
 
+import importlib
 import json
 import re
 from dataclasses import replace
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.lecture import CLAIMS, homogeneity_and_clarke, positive_homogeneity
+from steepest.lecture import CLAIMS, condition_numbers, homogeneity_and_clarke, positive_homogeneity
 from steepest.lecture.claim import Setting
 from steepest.lecture.erratum import erratum
 from steepest.lecture.runner import run_claims
@@ -41,6 +42,8 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "X5",
         "D3",
         "X2",
+        "D4",
+        "D5",
     ]
 
 
@@ -53,7 +56,9 @@ def test_each_says_what_it_claims_and_where_it_comes_from(claim):
 
 
 # The others run for seconds each and are held by the tests of their theorems.
-@pytest.mark.parametrize("id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2"])
+@pytest.mark.parametrize(
+    "id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2", "D4", "D5"]
+)
 def test_the_quick_ones_hold_from_another_seed(id):
     c = BY_ID[id].run(Setting(seed=3))
     assert c.holds, str(c)
@@ -124,3 +129,15 @@ def test_b7_fails_on_another_degree(monkeypatch):
     small = ([np.array([[1.0, 2.0]]), np.array([[3.0]])], np.array([2.0, -1.0]))
     monkeypatch.setattr(homogeneity_and_clarke, "network_at_kinks", lambda key, widths: small)
     assert BY_ID["B7"].run(Setting()).holds is False
+
+
+@pytest.mark.parametrize(("id", "name"), [("D4", "HEAVY_BALL"), ("D5", "NESTEROV")])
+def test_d4_and_d5_fail_where_momentum_buys_no_root(monkeypatch, id, name):
+    """Gradient descent in momentum's place takes κ steps, not √κ."""
+    module = importlib.import_module(BY_ID[id].run.__module__)
+    slow = replace(condition_numbers.GRADIENT_DESCENT, name="slow", exponent=0.5)
+    monkeypatch.setattr(module, name, slow)
+    c = BY_ID[id].run(Setting())
+    assert c.holds is False
+    assert [h.name[:4] for h in c.violated] == ["slow"]
+    assert c.violated[0].value == pytest.approx(1.0, abs=0.05)

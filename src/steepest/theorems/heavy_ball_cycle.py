@@ -239,7 +239,12 @@ def _others(x0: float, runs: dict[str, Trajectory]) -> tuple[Hypothesis, ...]:
 
 def _figure(runs: dict[str, Trajectory], shown: int = 45) -> tuple[Curves, ...]:
     curves = [
-        Curve(np.asarray(run.ts, np.float64)[:shown], np.asarray(run.xs, np.float64)[:shown], name)
+        Curve(
+            np.asarray(run.ts, np.float64)[:shown],
+            np.asarray(run.xs, np.float64)[:shown],
+            name,
+            "points" if name == "gradient descent" else "data",  # two lines would be one
+        )
         for name, run in runs.items()
     ]
     ends = np.array([0.0, float(min(shown, len(curves[0].x)) - 1)])

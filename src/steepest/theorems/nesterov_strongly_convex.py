@@ -74,6 +74,7 @@ def nesterov_strongly_convex(p: Problem, steps: int = 200) -> Certificate:
     gap = run.values - at.value
     distance = float(np.linalg.norm(flat(p.program.start) - at.x))
     bound = rate**n * max(gap[0] + mu / 2 * distance**2, 0.0)
+    above = gap > run.value_rounding  # what lies in the rounding of f is not drawn
     notes = ()
     if not run.complete:
         notes = (f"f or x left the range of float64 after step {run.steps}; compared up to there",)
@@ -89,7 +90,7 @@ def nesterov_strongly_convex(p: Problem, steps: int = 200) -> Certificate:
         figure=(
             Curves(
                 (
-                    Curve(n, np.maximum(gap, 0.0), "Nesterov's method"),
+                    Curve(n[above], gap[above], "Nesterov's method"),
                     Curve(n, bound, "(1 − 1/√κ)ⁿ (f(x₀) − f(x*) + μ‖x₀ − x*‖²/2)", "bound"),
                 ),
                 xlabel="step",
