@@ -85,6 +85,7 @@ class Accelerator:
         trajectory = replace(trajectory, final=p.program.point.restore(trajectory.final))
         return AcceleratedRun(
             learning_rate=eta,
+            momentum=m,
             at=at,
             noise_at_comparator=p.noise(split(at.x, p.program.start)),
             values=trajectory.values[: end + 1],
@@ -108,7 +109,7 @@ class AcceleratedRun:
     """A run over steps 0 … n (n cut where f left float range); yₖ is the lookahead of step k.
 
     Attributes:
-        learning_rate: η.
+        learning_rate, momentum: η and m.
         at: what x* is taken to be.
         noise_at_comparator: how far the computed f may be off there.
         values, noise, norms: f(xₖ), how far it may be off, ‖xₖ‖.
@@ -118,6 +119,7 @@ class AcceleratedRun:
     """
 
     learning_rate: float
+    momentum: float
     at: Comparator
     noise_at_comparator: float
     values: Float[np.ndarray, " points"]

@@ -104,6 +104,12 @@ def gradient_descent_quadratic(
         bound=bound[finite],
         allowance=allowance[finite],
         trajectory=run.trajectory,
+        constants={
+            "smoothness": model.largest,
+            "strong_convexity": model.least,
+            "learning_rate": eta,
+            "initial": float(distances[0]),
+        },
         notes=run.notes,
         figure=(
             Curves(

@@ -123,6 +123,13 @@ def heavy_ball_quadratic(
         bound=bound[compared],
         allowance=allowance[compared],
         trajectory=run.trajectory,
+        constants={
+            "smoothness": model.largest,
+            "strong_convexity": model.least,
+            "learning_rate": float(eta),
+            "momentum": m,
+            "initial": float(run.distances[0]),
+        },
         notes=run.notes,
         figure=(
             Curves(

@@ -86,6 +86,13 @@ def nesterov_strongly_convex(p: Problem, steps: int = 200) -> Certificate:
         bound=bound,
         allowance=_allowance(found, rate, bound, distance),
         trajectory=run.trajectory,
+        constants={
+            "smoothness": found.smoothness,
+            "strong_convexity": mu,
+            "learning_rate": run.learning_rate,
+            "momentum": run.momentum,
+            "initial": float(bound[0]),
+        },
         notes=notes,
         figure=(
             Curves(
