@@ -35,18 +35,23 @@ def test_random_quadratics_hold_and_are_proved(seed, log_condition, log_scale):
 
 
 @given(SEEDS, st_.floats(-4, 0))
-def test_logistic_regression_given_and_measured(seed, log_ridge):
+def test_logistic_regression_measured(seed, log_ridge):
     ridge = 10**log_ridge
     f, start, beta = logistic(seed, ridge)
-    given_ = certify(st.Problem(f, start, smoothness=beta, strong_convexity=ridge), steps=200)
-    assert given_.holds, str(given_)
-    assert evidence(given_)[LIPSCHITZ] is evidence(given_)[CONVEX] is Evidence.GIVEN
     measured = certify(st.Problem(f, start, strong_convexity=0.0), steps=200)
     assert measured.holds, str(measured)
     assert evidence(measured)[LIPSCHITZ] is evidence(measured)[CONVEX] is Evidence.MEASURED
     values = {h.name: h.value for h in measured.hypotheses}
     assert values[LIPSCHITZ] <= 2 * beta
     assert values[CONVEX] >= ridge / 2
+
+
+@pytest.mark.parametrize("ridge", [1e-4, 0.1])
+def test_logistic_regression_given(ridge):
+    f, start, beta = logistic(5, ridge)
+    c = certify(st.Problem(f, start, smoothness=beta, strong_convexity=ridge), steps=200)
+    assert c.holds, str(c)
+    assert evidence(c)[LIPSCHITZ] is evidence(c)[CONVEX] is Evidence.GIVEN
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,7 @@ def test_a_constant_slightly_wrong_is_seen_in_the_curvature():
     assert [h.name for h in c.violated] == [CONVEX]
 
 
-@given(SEEDS)
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_rate_that_is_too_good_fails(seed):
     """On the slowest mode f falls as n²(1 − 1/√κ)²ⁿ, no faster."""
     p, A, center = quadratic(seed, condition=1e4)

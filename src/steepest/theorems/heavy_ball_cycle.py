@@ -65,8 +65,8 @@ def heavy_ball_cycle(start: float | int = 3.3, steps: int = 300) -> Certificate:
     Proof: on the cycle's three pieces f'' = 25, so that a deviation from it obeys $e_{n+1} =
     -\tfrac43 e_n - \tfrac49 e_{n-1}$ as long as the pieces are the cycle's: $e_k =
     (-\tfrac23)^k(e_0 + kb)$, b = e₀ + ⅔e₋₁. Since $k(\tfrac23)^k \le \tfrac89$, the pieces never
-    change once |e₀| + 8/9|b| is below the cycle's distance to the breaks, 142/1225. The same
-    argument around 0 shows which starts converge.
+    change once the sum of the size of e₀ and 8/9 of that of b is below the cycle's distance to the
+    breaks, 142/1225. The same argument around 0 shows which starts converge.
 
     Hypotheses, *proved* in rational arithmetic: f' is continuous and its slopes are 25, 1 and 25;
     the pair is the optimal one; the three points are a cycle; the start (read as the decimal that
