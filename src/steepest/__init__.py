@@ -40,6 +40,7 @@ from steepest.homogeneity import (
 from steepest.laws import balance as balance
 from steepest.lipschitz import local_lipschitz as local_lipschitz
 from steepest.losses import mean_loss as mean_loss
+from steepest.rate import Rate as Rate, rate as rate
 from steepest.subgradient import (
     directional_derivative as directional_derivative,
     subgradient as subgradient,

@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 from steepest.pieces import Program
 
 _DENSE = 256
+_PRODUCTS = 256
 
 
 class Curvature(NamedTuple):
@@ -47,13 +48,19 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
     product = program.in_double(_hessian_vector_product)
     rows = program.in_double(dense_hessian)
     d = program.point.dimension
+    ends_of = program.in_double(
+        lambda f, leaves: ritz_ends(
+            lambda v: _hessian_vector_product(f, leaves, v), d, np.float64, _PRODUCTS
+        )
+    )
 
     def at(leaves: list[Any]) -> Curvature:
         if d <= _DENSE:
             H = rows(leaves)
             eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
             return Curvature(float(eigenvalues[0]), float(eigenvalues[-1]), d)
-        from scipy.sparse.linalg import LinearOperator, eigsh  # here: it is slow to import
+        # Here: it is slow to import.
+        from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
         spent = 0
 
@@ -66,7 +73,13 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
         start = np.random.default_rng(0).standard_normal(d)
         if not np.any(product(leaves, start)):  # flat: no Krylov space to search
             return Curvature(0.0, 0.0, 1)
-        ends = eigsh(operator, k=2, which="BE", v0=start, return_eigenvectors=False)
+        try:
+            ends = eigsh(
+                operator, k=2, which="BE", v0=start, maxiter=100, return_eigenvectors=False
+            )
+        except ArpackNoConvergence:  # an eigenvalue of high multiplicity, say
+            ends = ends_of(leaves)
+            spent += _PRODUCTS
         return Curvature(float(np.min(ends)), float(np.max(ends)), spent)
 
     return at

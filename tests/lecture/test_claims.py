@@ -1,5 +1,6 @@
 """The lecture's own claims: what they say of themselves, and that they can fail."""
 
+import importlib
 import json
 import re
 from dataclasses import replace
@@ -14,6 +15,7 @@ from steepest.lecture import (
     CLAIMS,
     adadelta,
     adagrad,
+    condition_numbers,
     homogeneity_and_clarke,
     lookahead,
     positive_homogeneity,
@@ -49,6 +51,8 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "X5",
         "D3",
         "X2",
+        "D4",
+        "D5",
         "X7",
         "D6",
         "D7",
@@ -72,7 +76,25 @@ def test_each_says_what_it_claims_and_where_it_comes_from(claim):
 
 # The others run for seconds each and are held by the tests of their theorems.
 @pytest.mark.parametrize(
-    "id", ["B1", "B2", "B3", "B4", "B6", "C2", "X1", "X5", "D3", "X2", "X7", "D7", "D9", "X3"]
+    "id",
+    [
+        "B1",
+        "B2",
+        "B3",
+        "B4",
+        "B6",
+        "C2",
+        "X1",
+        "X5",
+        "D3",
+        "X2",
+        "D4",
+        "D5",
+        "X7",
+        "D7",
+        "D9",
+        "X3",
+    ],
 )
 def test_the_quick_ones_hold_from_another_seed(id):
     c = BY_ID[id].run(Setting(seed=3))
@@ -175,3 +197,15 @@ def test_x7_fails_where_the_two_lookaheads_are_one(monkeypatch):
     c = BY_ID["X7"].run(Setting())
     assert c.holds is False
     assert "but on this instance it holds" in c.violated[0].detail
+
+
+@pytest.mark.parametrize(("id", "name"), [("D4", "HEAVY_BALL"), ("D5", "NESTEROV")])
+def test_d4_and_d5_fail_where_momentum_buys_no_root(monkeypatch, id, name):
+    """Gradient descent in momentum's place takes κ steps, not √κ."""
+    module = importlib.import_module(BY_ID[id].run.__module__)
+    slow = replace(condition_numbers.GRADIENT_DESCENT, name="slow", exponent=0.5)
+    monkeypatch.setattr(module, name, slow)
+    c = BY_ID[id].run(Setting())
+    assert c.holds is False
+    assert [h.name[:4] for h in c.violated] == ["slow"]
+    assert c.violated[0].value == pytest.approx(1.0, abs=0.05)

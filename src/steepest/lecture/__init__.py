@@ -28,6 +28,8 @@ SECTIONS: tuple[str, ...] = (
     "descent_lemma",
     "stationary_points",
     "quadratics",
+    "heavy_ball",
+    "nesterov",
     "lookahead",
     "momentum_limits",
     "newton",

@@ -23,9 +23,14 @@ from steepest.theorems.gradient_flow_limit import gradient_flow_limit as gradien
 from steepest.theorems.gradient_inclusion_limit import (
     gradient_inclusion_limit as gradient_inclusion_limit,
 )
+from steepest.theorems.heavy_ball_cycle import heavy_ball_cycle as heavy_ball_cycle
+from steepest.theorems.heavy_ball_quadratic import heavy_ball_quadratic as heavy_ball_quadratic
 from steepest.theorems.layer_identity import layer_identity as layer_identity
 from steepest.theorems.limits_of_gradients import limits_of_gradients as limits_of_gradients
 from steepest.theorems.momentum_limits import momentum_limits as momentum_limits
+from steepest.theorems.nesterov_strongly_convex import (
+    nesterov_strongly_convex as nesterov_strongly_convex,
+)
 from steepest.theorems.newton_convergence import newton_convergence as newton_convergence
 from steepest.theorems.norm_drift import norm_drift as norm_drift
 from steepest.theorems.norm_preservation import norm_preservation as norm_preservation

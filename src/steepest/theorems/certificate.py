@@ -80,7 +80,12 @@ class Certificate:
         bound: right side at those steps.
         allowance: rounding allowed to the right side at those steps.
         trajectory: the run, where there was one.
-        worst_case: the tight bound over the whole class, where it was asked for.
+        worst_case: what the worst function of the whole class does at `worst_case_step`, where
+            that was asked for: a number to put beside measured and bound there.
+        worst_case_step: the step (one of `steps`) that it belongs to.
+        constants: the numbers of the class and of the method, such as "smoothness",
+            "strong_convexity", "learning_rate" and "momentum"; "initial" is what the bound
+            multiplies.
         figure: what `steepest.plot` draws, a panel each. Without any, the two sides are drawn
             against the steps.
         notes: what else a reader should know.
@@ -95,6 +100,8 @@ class Certificate:
     allowance: Float[np.ndarray, " n"]
     trajectory: Any = None
     worst_case: float | None = None
+    worst_case_step: float | None = None
+    constants: dict[str, float] = field(default_factory=dict)
     figure: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
     parts: tuple[Certificate, ...] = field(default=(), repr=False)

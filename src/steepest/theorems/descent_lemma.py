@@ -60,6 +60,7 @@ def descent_lemma(p: Problem, steps: int = 200) -> Certificate:
         bound=run.decrease,
         allowance=run.allowance,
         trajectory=run.trajectory,
+        constants={"smoothness": run.smoothness, "learning_rate": 1 / run.smoothness},
         notes=run.notes,
         figure=(
             Curves(

@@ -28,6 +28,8 @@ from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.rounding import third_difference
 from steepest.theorems.vectors import flat, split
 
+Number = float | int | np.number
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,10 +62,10 @@ class Problem:
 
     f: Callable[[PyTree], Any]
     x0: PyTree
-    smoothness: float | None = None
-    strong_convexity: float | None = None
-    hessian_lipschitz: float | None = None
-    minimum: float | None = None
+    smoothness: Number | None = None
+    strong_convexity: Number | None = None
+    hessian_lipschitz: Number | None = None
+    minimum: Number | None = None
     minimizer: PyTree = None
 
     def __post_init__(self) -> None:
@@ -99,7 +101,7 @@ class Problem:
             ):
                 raise ArgumentError(f"minimum is {self.minimum!r}; it must be a finite number.")
             for where, value in seen.items():
-                if exceeds(self.minimum, value, self.noise(self.program.start)):
+                if exceeds(float(self.minimum), value, self.noise(self.program.start)):
                     raise ArgumentError(
                         f"minimum is {self.minimum}, above the value at {where}, {value}."
                     )
@@ -144,6 +146,17 @@ class Problem:
     def curvature(self) -> Callable[[list[Any]], Curvature]:
         """leaves → extreme eigenvalues of the Hessian there."""
         return curvature_of(self.program)
+
+    @cached_property
+    def curvature_near_start(self) -> Curvature:
+        """Extreme eigenvalues of the Hessian a hair off x0, where no choice of the program is tied.
+
+        At a tie (softplus at 0) two derivatives taken through the choices may both be wrong.
+        """
+        x0 = flat(self.program.start)
+        hair = np.random.default_rng(0).standard_normal(len(x0))
+        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
+        return self.curvature(split(x0 + hair, self.program.start))
 
     @cached_property
     def value_at_start(self) -> float:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Certificate, Statement
 from steepest.theorems.problem import Problem
+from steepest.theorems.worst_case import with_worst_case
 
 Theorem = TypeVar("Theorem", bound=Callable[..., Certificate])
 
@@ -42,21 +43,24 @@ def names() -> list[str]:
     """The names of all theorems, in the order of their ids."""
 
     def order(name: str) -> tuple[str, int, str]:
-        number, _, part = _BY_NAME[name][0].id[1:].partition("-")
-        return _BY_NAME[name][0].id[0], int(number), part
+        number, _, suffix = _BY_NAME[name][0].id[1:].partition("-")  # such as "D4-cycle"
+        return _BY_NAME[name][0].id[0], int(number), suffix
 
     return sorted(_BY_NAME, key=order)
 
 
-def certify(theorem: str, *args: Any, **options: Any) -> Certificate:
+def certify(theorem: str, *args: Any, worst_case: bool = False, **options: Any) -> Certificate:
     """Certify a theorem, looked up by name or by the lecture's id, on a problem.
 
     Args:
         theorem: such as "descent_lemma" or "D1".
         args, options: handed to the theorem's function: the `Problem` first.
+        worst_case: also compute what the worst function of the whole class does (D1 to D5 only),
+            with PEPit: see `Certificate.worst_case`.
 
     Raises:
-        ArgumentError: no such theorem; the message offers the nearest.
+        ArgumentError: no such theorem; the message offers the nearest. Or no worst case is known.
+        MissingExtraError: PEPit is not installed.
 
     Example:
         >>> import jax.numpy as jnp
@@ -70,10 +74,10 @@ def certify(theorem: str, *args: Any, **options: Any) -> Certificate:
         raise ArgumentError(
             f"theorem is {theorem!r:.40}; it must be a name or an id, such as 'D1'."
         )
-    if theorem in by_id:
-        return by_id[theorem](*args, **options)
-    if theorem in _BY_NAME:
-        return _BY_NAME[theorem][1](*args, **options)
+    function = by_id.get(theorem) or _BY_NAME.get(theorem, (None, None))[1]
+    if function is not None:
+        certificate = function(*args, **options)
+        return with_worst_case(certificate) if worst_case else certificate
     known = [*_BY_NAME, *by_id]
     near = difflib.get_close_matches(str(theorem), known, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."

@@ -21,7 +21,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_steps
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS, noise, third_difference
-from steepest.theorems.vectors import flat, in_words, norm, split
+from steepest.theorems.vectors import flat, in_words, norm
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
@@ -72,7 +72,7 @@ def smooth_run(p: Problem, steps: int) -> SmoothRun:
         return replace(run(beta), hypotheses=(violated,))
     if p.quadratic is not None:
         return _proved(p, run)
-    watched = _measured(p, run) if p.smoothness is None else _given(run, p.smoothness)
+    watched = _measured(p, run) if p.smoothness is None else _given(run, float(p.smoothness))
     kink = p.kink(run.last_point(watched))
     if kink is None:
         return watched
@@ -113,7 +113,7 @@ def _given(run: _Runner, beta: float) -> SmoothRun:
 
 
 def _measured(p: Problem, run: _Runner) -> SmoothRun:
-    beta = run.curvature_at_start
+    beta = p.curvature_near_start.norm
     if not np.isfinite(beta):
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, "∇²f(x0) is not finite")
         return replace(run(1.0), hypotheses=(hypothesis,))
@@ -159,17 +159,6 @@ class _Runner:
             saveat=np.arange(self.steps + 1),
             states=False,
         )
-
-    @property
-    def curvature_at_start(self) -> float:
-        """‖∇²f‖ a hair off x0, where no choice of the program is tied.
-
-        At a tie (softplus at 0) two derivatives taken through the choices may both be wrong.
-        """
-        x0 = flat(self.p.program.start)
-        hair = np.random.default_rng(0).standard_normal(len(x0))
-        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
-        return self.p.curvature(split(x0 + hair, self.p.program.start)).norm
 
     def __call__(self, beta: float) -> SmoothRun:
         trajectory = self.run(1 / beta, self.p.program.start)
@@ -224,7 +213,7 @@ class _Runner:
                 f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
             )
         for where, curvature in (
-            ("x0", self.curvature_at_start),
+            ("x0", self.p.curvature_near_start.norm),
             ("the last point", self.p.curvature(self.last_point(run)).norm),
         ):
             if curvature > beta * (1 + 1e-6):

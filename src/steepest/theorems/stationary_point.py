@@ -68,6 +68,7 @@ def stationary_point(p: Problem, steps: int = 200) -> Certificate:
         bound=bound,
         allowance=loosened - bound,
         trajectory=run.trajectory,
+        constants={"smoothness": run.smoothness, "learning_rate": 1 / run.smoothness},
         notes=run.notes,
         figure=(
             Curves(
