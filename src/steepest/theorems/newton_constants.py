@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.newton_run import NewtonRun, NewtonRunner
-from steepest.theorems.problem import Problem
+from steepest.theorems.problem import Number, Problem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.vectors import in_words
 
@@ -71,11 +71,11 @@ def _convexity_of_quadratic(
         return least, Hypothesis(_CONVEX, Evidence.VIOLATED, read, least)
     if stated is not None and stated > least * (1 + 1e-6) + rounding:
         detail = f"μ = {stated:.6g} given; {read}"
-        return least, Hypothesis(_CONVEX, Evidence.VIOLATED, detail, stated)
+        return least, Hypothesis(_CONVEX, Evidence.VIOLATED, detail, float(stated))
     return least, Hypothesis(_CONVEX, Evidence.PROVED, read, least)
 
 
-def _convexity(stated: float | None, seen: _Seen) -> tuple[float, Hypothesis]:
+def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     if stated is None or stated == 0.0:
         value, where = seen.least
         evidence = Evidence.MEASURED if value > 0 else Evidence.VIOLATED
@@ -89,7 +89,7 @@ def _convexity(stated: float | None, seen: _Seen) -> tuple[float, Hypothesis]:
     return float(stated), Hypothesis(_CONVEX, Evidence.GIVEN, detail, float(stated))
 
 
-def _lipschitz(stated: float | None, seen: _Seen) -> tuple[float, Hypothesis]:
+def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     value, where = seen.quotient
     if stated is None:
         detail = f"M = {value:.6g}, the largest change of ∇²f on a segment to x*, from {where}"
