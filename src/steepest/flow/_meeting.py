@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
@@ -109,6 +111,7 @@ class Meeting:
             found = decider.next_mode(found)
         else:
             found = None if found is None else decider.as_found(decider.settled(found, neutral))
+            unique = found is None or not self.may_leave(decider, mode, found, ties)
             if found is None:
                 # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
                 found = decider.next_mode(mode)
@@ -119,8 +122,21 @@ class Meeting:
         self.record(0.0, before, found, decider)
         if not unique:
             kinks = self.kinks(mode, [other for _, other in ties])
-            self.events.insert(0, Event(0.0, "cross", kinks, unique=False))
+            told = self.events or [Event(0.0, "cross", kinks)]
+            self.events = [replace(event, unique=False) for event in told]
         return found, y
+
+    def may_leave(
+        self, decider: Decider, mode: Mode, found: Mode, ties: list[tuple[int, int]]
+    ) -> bool:
+        """Whether there are other ways on than the mode that was found at x0.
+
+        Where all that ties is convex there is none.
+        """
+        changes = [decider.change(mode, *tie) for tie in ties]
+        if all(jump @ row <= 0 for jump, row in changes):
+            return False
+        return decider.sides(mode, ties) > (0 if found.pairs else 1)
 
     def past_neutral(
         self, decider: Decider, mode: Mode, scale: float, hits: list[tuple[int, int]]
@@ -216,7 +232,7 @@ class Meeting:
         look = decider.look(after)
         if self.events and self.events[-1].kind == "stop" and not any(groups.values()):
             return
-        if after.pairs and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
+        if (after.pairs or t == 0.0) and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now))))
 
     def concave(self, mode: Mode, candidates: list[int], decider: Decider) -> bool:

@@ -1,0 +1,40 @@
+"""What is told of a start on many kinks at once, and a search among many held ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import steepest as st
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((12, 3))
+Y = (X[:, 0] > 0) * 1.0
+
+
+def test_a_dead_start_of_a_network_is_at_rest_and_not_the_only_solution():
+    f = lambda W: jnp.mean((jax.nn.relu(X @ W[0]) @ W[1] - Y) ** 2)
+    run = st.gradient_inclusion(f, [np.zeros((3, 4)), np.ones(4)], 1.0)
+    assert not any(event.unique for event in run.events)
+    assert run.events[-1].kind == "stop"
+    assert not np.any(run.final[0])
+
+
+def test_a_start_on_convex_kinks_alone_has_one_way_on():
+    f = lambda w: 0.5 * jnp.mean((X @ w - Y) ** 2) + 0.02 * jnp.sum(jnp.abs(w))
+    run = st.gradient_inclusion(f, np.zeros(3), 1.0)
+    assert run.events
+    assert all(event.unique for event in run.events)
+
+
+def test_a_mode_among_many_held_kinks_is_found():
+    """The absolute loss holds up to seven residuals at 0; depth first the search went astray."""
+    draw = np.random.default_rng(0)
+    X, Y = draw.standard_normal((12, 3)), None
+    Y = (X[:, 0] > 0) * 1.0
+    draw.integers(0, 3, 12)
+    for shape in ((3, 4),):  # the draws of the search that was seen to fail
+        draw.standard_normal(shape)
+    W = [draw.standard_normal((3, 4)), draw.standard_normal(4)]
+    f = lambda W: jnp.mean(jnp.abs(jax.nn.relu(X @ W[0]) @ W[1] - Y))
+    run = st.gradient_inclusion(f, W, 3.0, 1e-7, 1e-7, dense=True)
+    assert len(run.dense.held(2.99)) >= 6
