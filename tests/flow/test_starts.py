@@ -29,12 +29,8 @@ def test_a_start_on_convex_kinks_alone_has_one_way_on():
 def test_a_mode_among_many_held_kinks_is_found():
     """The absolute loss holds up to seven residuals at 0; depth first the search went astray."""
     draw = np.random.default_rng(0)
-    X, Y = draw.standard_normal((12, 3)), None
-    Y = (X[:, 0] > 0) * 1.0
-    draw.integers(0, 3, 12)
-    for shape in ((3, 4),):  # the draws of the search that was seen to fail
-        draw.standard_normal(shape)
-    W = [draw.standard_normal((3, 4)), draw.standard_normal(4)]
+    draw.standard_normal((12, 3)), draw.integers(0, 3, 12), draw.standard_normal((3, 4))
+    W = [draw.standard_normal((3, 4)), draw.standard_normal(4)]  # on which it was seen to
     f = lambda W: jnp.mean(jnp.abs(jax.nn.relu(X @ W[0]) @ W[1] - Y))
     run = st.gradient_inclusion(f, W, 3.0, 1e-7, 1e-7, dense=True)
     assert len(run.dense.held(2.99)) >= 6
