@@ -102,6 +102,13 @@ def test_kinks_pytrees_float32_and_overflow():
     assert c.holds is not False
 
 
+@pytest.mark.parametrize("eps", [1e10, 1e300])
+def test_runs_that_leave_the_range_are_compared_as_far_as_they_stay(eps):
+    """One coordinate grows to 1e140 and more, the other falls below what float64 keeps."""
+    p = st.Problem(lambda x: 0.5 * jnp.sum(jnp.array([1.0, 9.0]) * x**2), np.ones(2))
+    assert st.theorems.adadelta_units(p, eps=eps).holds
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -109,6 +116,7 @@ def test_kinks_pytrees_float32_and_overflow():
         ("scale", -1.0),
         ("scale", np.ones(2)),
         ("scale", None),
+        ("scale", 1e200),
         ("rho", 1.0),
         ("eps", 0.0),
         ("steps", 0),

@@ -88,7 +88,15 @@ def test_a_minimizer_that_the_run_undercuts_is_violated():
     p = st.Problem(f, np.array([1.0, 2.0]), strong_convexity=0.0, minimizer=np.array([0.5, 0.5]))
     c = st.theorems.adagrad_regret(p, steps=200, learning_rate=0.5)
     assert c.holds is False
-    assert "at step" in c.violated[0].detail
+    assert "f = 1 there, but" in c.violated[0].detail
+
+
+def test_a_minimizer_that_a_lower_point_undercuts_is_violated():
+    """The run from 1 does not come below 0.5; what is looked for does."""
+    f = lambda x: x**4
+    for minimizer, holds in ((0.5, False), (0.0, True)):
+        p = st.Problem(f, 1.0, strong_convexity=0.0, minimizer=minimizer)
+        assert st.theorems.adagrad_regret(p, steps=5).holds is holds
 
 
 def test_a_function_without_a_minimum():
