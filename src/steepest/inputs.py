@@ -155,14 +155,17 @@ def check_scalar(out: Any, f: Callable[..., Any]) -> Any:
     return value
 
 
-def positive(value: Any, name: str, *, zero: bool = False) -> None:
+def positive(value: Any, name: str, *, zero: bool = False, each: bool = False) -> None:
     """Refuse a number that is not positive (or not ≥ 0, with `zero=True`) or not finite.
 
-    A traced value passes: its sign is not known while tracing.
+    With `each=True` it may be an array, of which every entry is looked at. A traced value passes:
+    its sign is not known while tracing.
     """
     if isinstance(value, Tracer):
         return
     array = np.asarray(value)
+    if array.ndim != 0 and not each:
+        raise ArgumentError(f"{name} has shape {array.shape}; it must be a number.")
     if array.dtype.kind not in "fiu" and not jnp.issubdtype(array.dtype, np.floating):
         raise ArgumentError(f"{name} is {value!r}; it must be a real number.")
     number = array.astype(np.float64)
@@ -170,6 +173,21 @@ def positive(value: Any, name: str, *, zero: bool = False) -> None:
     if not np.all(good):
         least = "at least 0" if zero else "positive"
         raise ArgumentError(f"{name} is {value}; it must be finite and {least}.")
+
+
+def finite(value: Any, name: str) -> float:
+    """`value` as a float, or an error that names the argument: it is no number, or not finite."""
+    array = np.asarray(value)
+    real = array.dtype.kind in "iu" or jnp.issubdtype(array.dtype, np.floating)
+    if array.ndim != 0 or not real or not np.isfinite(float(array)):
+        raise ArgumentError(f"{name} is {value!r:.40}; it must be a finite number.")
+    return float(array)
+
+
+def flag(value: Any, name: str) -> None:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ArgumentError(f"{name} is {value!r:.40}; it must be True or False.")
 
 
 def whole_number(value: Any, name: str, *, least: int = 1) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from steepest.errors import ArgumentError
-from steepest.inputs import is_traced
+from steepest.inputs import finite, is_traced
 from steepest.trajectory import Trajectory
 
 Kind = Literal["linear", "power", "superlinear", "unknown"]
@@ -124,7 +124,7 @@ def rate(
         ('linear', 0.81, 22)
     """
     ts, y, whole = _series(run, values, monitor)
-    shift = 0.0 if minimum is None else _finite(minimum)
+    shift = 0.0 if minimum is None else finite(minimum, "minimum")
     eps = float(np.finfo(y.dtype).eps)
     y = y.astype(np.float64)
     unknown = lambda why, seen=y - shift: Rate("unknown", None, None, why, ts, seen, 0, whole)
@@ -171,12 +171,6 @@ def _series(run: Any, values: Any, monitor: str | None) -> tuple[np.ndarray, np.
     if not (np.all(np.isfinite(ts)) and np.all(np.diff(ts) > 0)):
         raise ArgumentError("run: times must be finite and increasing.")
     return ts, y, whole
-
-
-def _finite(minimum: Any) -> float:
-    if not isinstance(minimum, (float, int, np.number)) or not math.isfinite(float(minimum)):
-        raise ArgumentError(f"minimum is {minimum!r:.40}; it must be a finite number.")
-    return float(minimum)
 
 
 def _above_rounding(y: Float[np.ndarray, " n"], rounding: float, eps: float) -> int:

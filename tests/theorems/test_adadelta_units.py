@@ -23,7 +23,7 @@ def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     assert len(c.parts) == 1
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(SEEDS, st_.integers(-60, 60))
 def test_by_powers_of_two_the_runs_are_equal_bit_for_bit(seed, exponent):
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def test_the_run_in_the_units_of_x_is_the_methods_own():
     np.testing.assert_allclose(c.trajectory.final, own[0], rtol=1e-12)
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(SEEDS)
 def test_one_epsilon_is_violated_and_fails(seed):
     p, _, _ = quadratic(seed)
@@ -60,7 +60,7 @@ def test_in_the_same_units_one_epsilon_is_enough():
     assert st.theorems.adadelta_units(st.Problem(BENT, np.ones(3)), 30, 1.0, one_eps=True).holds
 
 
-@pytest.mark.parametrize("powers", [(1, -2), (2, -1), (-2, 2)])
+@pytest.mark.parametrize("powers", [(1, -2), (2, -1)])
 def test_epsilons_of_other_units_fail(powers):
     """Only c² in the numerator and c⁻² in the denominator will do."""
     above, below = powers
@@ -102,6 +102,13 @@ def test_kinks_pytrees_float32_and_overflow():
     assert c.holds is not False
 
 
+@pytest.mark.parametrize("eps", [1e10, 1e300])
+def test_runs_that_leave_the_range_are_compared_as_far_as_they_stay(eps):
+    """One coordinate grows to 1e140 and more, the other falls below what float64 keeps."""
+    p = st.Problem(lambda x: 0.5 * jnp.sum(jnp.array([1.0, 9.0]) * x**2), np.ones(2))
+    assert st.theorems.adadelta_units(p, eps=eps).holds
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -109,6 +116,7 @@ def test_kinks_pytrees_float32_and_overflow():
         ("scale", -1.0),
         ("scale", np.ones(2)),
         ("scale", None),
+        ("scale", 1e200),
         ("rho", 1.0),
         ("eps", 0.0),
         ("steps", 0),

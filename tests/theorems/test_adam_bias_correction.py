@@ -11,7 +11,7 @@ from unchecked import unchecked
 DECAYS = st_.sampled_from([0, 0.5, 0.9, 0.999])
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(SEEDS, DECAYS, DECAYS, st_.sampled_from([0.0, 1e-8, 1.0]))
 def test_random_quadratics_hold(seed, b1, b2, eps):
     p, _, _ = quadratic(seed)
@@ -34,12 +34,12 @@ def test_the_first_step_at_the_usual_numbers():
     assert first == pytest.approx(-1e-3 * 0.1 * g / np.sqrt(1e-3 * g**2 + eps), rel=1e-12)
 
 
-@pytest.mark.parametrize("part", range(5))
-def test_each_part_can_fail(part):
+def test_each_part_can_fail():
     p, _, _ = quadratic(3)
-    right = st.theorems.adam_bias_correction(p, 40).parts[part]
-    assert right.holds
-    assert right.with_bound(0.999 * right.bound - 2 * right.allowance).holds is False
+    parts = st.theorems.adam_bias_correction(p, 40).parts
+    assert [part.holds for part in parts] == [True] * 5
+    wrong = [part.with_bound(0.999 * part.bound - 2 * part.allowance) for part in parts]
+    assert [part.holds for part in wrong] == [False] * 5
 
 
 def test_the_bound_with_another_power_fails():
@@ -70,9 +70,9 @@ def test_kinks_pytrees_float32_and_whole_numbers():
 
 
 def test_gradients_without_squares_and_overflow():
-    for slope in (1e-200, 0.0, 1e200):
-        p = st.Problem(lambda x, slope=slope: slope * x, np.array(1.0))
-        assert st.theorems.adam_bias_correction(p, 5).holds is None
+    slopes = np.array([1e-200, 0.0, 1e200])
+    p = st.Problem(lambda x: jnp.sum(slopes * x), np.ones(3))
+    assert st.theorems.adam_bias_correction(p, 5).holds is None
     c = st.theorems.adam_bias_correction(st.Problem(lambda x: jnp.exp(x**2), 1.0), 20, 1e4)
     assert c.holds
     assert any("not finite" in note for note in c.notes)

@@ -90,3 +90,18 @@ def test_a_flat_quadratic_stays():
 def test_bad_counts(counts):
     with pytest.raises(ArgumentError, match="counts"):
         unchecked(st.theorems.gradient_flow_limit)(st.Problem(lambda x: x**2, 1.0), counts=counts)
+
+
+@pytest.mark.parametrize("counts", [[3, 6], [4, 8]])
+def test_steps_too_long_for_an_order_still_keep_the_bound(counts):
+    p = st.Problem(lambda x: jnp.sum(jnp.array([0.5, 1.5]) * x**2), np.ones(2))
+    c = st.theorems.gradient_flow_limit(p, counts=counts)
+    assert c.holds, str(c)
+    assert c.with_bound(0.4 * c.bound).holds is False
+
+
+def test_a_double_well_that_has_settled():
+    """Its default steps are too long for an order at T = 4; the inequality is what holds."""
+    c = st.theorems.gradient_flow_limit(st.Problem(lambda x: x**4 - x**2, 0.6), time=4.0)
+    assert c.holds, str(c)
+    assert "too long" in c.notes[0]

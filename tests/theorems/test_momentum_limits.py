@@ -58,13 +58,13 @@ def test_half_the_bound_fails_for_a_quadratic_too():
     assert [part.with_bound(part.bound / 4).holds for part in c.parts] == [False] * 7
 
 
-@pytest.mark.parametrize("wrong", ["damping", "force", "curvature"])
+@pytest.mark.parametrize("wrong", ["damping", "curvature"])
 def test_another_equation_is_seen_by_the_order(monkeypatch, wrong):
     right = momentum_plan._high_order
 
     def planted(m, of):
         flow = right(m, of)
-        change = {"damping": flow.damping + of[0], "force": 1.0, "curvature": 0.0}
+        change = {"damping": flow.damping + of[0], "curvature": 0.0}
         numbers = {**flow.__dict__, wrong: change[wrong]}
         return Flow(**numbers)
 
@@ -139,7 +139,7 @@ def test_equal_and_unequal_momenta_carry_alike():
 
 
 def test_a_kink_on_the_way_violates_and_softplus_has_none():
-    c = st.theorems.momentum_limits(st.Problem(lambda x: jnp.sum(jnp.abs(x) + x**2), X0))
+    c = st.theorems.momentum_limits(st.Problem(lambda x: jnp.abs(x) + x**2, 1.0))
     assert c.holds is False
     assert any("kink" in h.detail and "abs" in h.detail for h in c.violated)
     soft = st.theorems.momentum_limits(st.Problem(jax.nn.softplus, 0.1), counts=[32, 64, 128])
@@ -169,12 +169,19 @@ def test_steps_too_large_violate():
     assert any(h.name == "ηβ ≤ 1" for h in c.violated)
 
 
+def test_a_momentum_that_has_not_forgotten_the_start_is_no_failure():
+    """The orders of small steps show after some 1/(1 − m) steps only."""
+    c = st.theorems.momentum_limits(st.Problem(lambda x: x**2, 1.0), momentum=0.99)
+    assert c.holds is None
+    assert c.slack < 1
+
+
 def test_where_nothing_moves_nothing_is_wrong():
     c = st.theorems.momentum_limits(st.Problem(jnp.cosh, 0.0))
     assert c.holds
     assert not slopes(c)
-    flat = st.theorems.momentum_limits(st.Problem(lambda x: 0.0 * jnp.sum(x), X0), counts=[16, 32])
-    assert flat.holds
+    flat = st.Problem(lambda x: 0.0 * x, 1.0)
+    assert st.theorems.momentum_limits(flat, time=1, counts=[16, 32]).holds
 
 
 def test_pytrees_float32_and_ints():

@@ -59,9 +59,9 @@ def equation(method: Any, damping: Any, order: Any, step: Any) -> Equation:
         if order == "high":
             raise ArgumentError('damping "3/t" has no equation of high order here; take "low".')
     else:
-        _number(damping, "damping", zero=True)
+        positive(damping, "damping", zero=True)
     if step is not None:
-        _number(step, "step")
+        positive(step, "step")
     if order == "low":
         return Equation(damping if damping == VANISHING else float(damping))
     if step is None:
@@ -80,9 +80,3 @@ def equation(method: Any, damping: Any, order: Any, step: Any) -> Equation:
         force=2 * share,
         start=momentum * share * h,
     )
-
-
-def _number(value: Any, name: str, *, zero: bool = False) -> None:
-    if np.ndim(value) != 0:
-        raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
-    positive(value, name, zero=zero)

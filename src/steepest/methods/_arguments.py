@@ -38,12 +38,6 @@ def share(value: Any, name: str) -> None:
         raise ArgumentError(f"{name} is {value}; it must be at least 0 and below 1.")
 
 
-def flag(value: Any, name: str) -> None:
-    """True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentError(f"{name} is {value!r:.40}; it must be True or False.")
-
-
 def _single(value: Any, name: str) -> None:
     if np.ndim(value) != 0:
         raise ArgumentError(

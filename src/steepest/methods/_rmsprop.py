@@ -8,11 +8,11 @@ import jax
 import optax
 from jaxtyping import PyTree
 
+from steepest.inputs import flag
 from steepest.methods._arguments import (
     Number,
     NumberOrSchedule,
     at_least_zero,
-    flag,
     share,
     step_size,
 )

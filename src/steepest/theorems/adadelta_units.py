@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import PyTree
 
-from steepest.inputs import positive, whole_number
+from steepest.errors import ArgumentError
+from steepest.inputs import flag, positive, whole_number
 from steepest.methods import adadelta
 from steepest.theorems.certificate import (
     Certificate,
@@ -28,6 +29,7 @@ from steepest.theorems.rescaled_run import (
     rescaled_run,
     steps_scale,
 )
+from steepest.theorems.vectors import lengths
 
 _STATEMENT = Statement(
     name="adadelta_units",
@@ -42,6 +44,8 @@ _STATEMENT = Statement(
     source="Zeiler 2012, ADADELTA: an adaptive learning rate method, Section 3.2; the two ε as "
     "derived here",
 )
+
+_FLUSHED = 1e-290  # x of less are made of products below float64's range, set to 0
 
 
 @theorem(_STATEMENT)
@@ -99,6 +103,8 @@ def adadelta_units(
     factors = as_factors(p, scale)
     positive(eps, "eps")
     adadelta(rho, eps)
+    flag(one_eps, "one_eps")
+    _both_eps_exist(factors, float(eps))
     scaled = in_units(float(rho), float(eps))
     shared = each_coordinate(lambda c: adadelta(float(rho), float(eps)))
     runs = [rescaled_run(p, make, steps, factors) for make in (scaled, shared)]
@@ -121,6 +127,16 @@ def in_units(rho: float, eps: float) -> MethodInUnits:
     return each_coordinate(lambda c: adadelta(rho, eps_step=eps * c**2, eps_gradient=eps / c**2))
 
 
+def _both_eps_exist(factors: np.ndarray, eps: float) -> None:
+    with np.errstate(all="ignore"):
+        both = np.append(eps * factors**2, eps / factors**2)
+    if not np.all(np.isfinite(both) & (both >= np.finfo(np.float64).tiny)):
+        raise ArgumentError(
+            f"scale has factors from {factors.min():g} to {factors.max():g}; with eps {eps:g} "
+            "c²ε or ε/c² leaves the range of float64."
+        )
+
+
 def is_exact(factors: np.ndarray) -> bool:
     """Whether all are powers of two, by which floating point multiplies exactly; moderate ones."""
     mantissa, exponent = np.frexp(factors)
@@ -137,14 +153,16 @@ def _two_eps(factors: np.ndarray, one_eps: bool) -> Hypothesis:
 def _bit_for_bit(run: RescaledRun) -> Certificate:
     n = min(len(run.points), len(run.original_points))
     gap = np.abs(run.points[1:n] - run.factors * run.original_points[1:n])
-    return over_coordinates(_STATEMENT, gap, 0.0, 0.0, left="|yₜ − c xₜ|", right="0, bit for bit")
+    flushed = _FLUSHED * run.factors
+    return over_coordinates(
+        _STATEMENT, gap, 0.0, flushed, left="|yₜ − c xₜ|", right="0, bit for bit"
+    )
 
 
 def _ratio(run: RescaledRun) -> np.ndarray:
     """‖steps on f̃, divided by c‖ over ‖steps in the units of x on the same gradients‖."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        moved = np.linalg.norm(run.steps / run.factors, axis=1)
-        return moved / np.linalg.norm(run.in_old_units, axis=1)
+        return lengths(run.steps / run.factors) / lengths(run.in_old_units)
 
 
 def _one_eps_note(shared: RescaledRun) -> str:
@@ -174,8 +192,7 @@ def _ratios(scaled: RescaledRun, shared: RescaledRun) -> Curves:
     # Gradient descent's step on the same gradients: g/c where c g were asked.
     slopes = scaled.gradients[: len(scaled.steps)]
     with np.errstate(divide="ignore", invalid="ignore"):
-        plain = np.linalg.norm(slopes / scaled.factors, axis=1)
-        plain = plain / np.linalg.norm(slopes * scaled.factors, axis=1)
+        plain = lengths(slopes / scaled.factors) / lengths(slopes * scaled.factors)
     return Curves(
         (
             Curve(t(_ratio(scaled)), _ratio(scaled), "AdaDelta, both ε rescaled"),
@@ -193,7 +210,7 @@ def _distances(scaled: RescaledRun, shared: RescaledRun) -> Curves:
     """Each run in the units of x: how far it has come from x0."""
 
     def moved(points: np.ndarray, factors: np.ndarray | float, label: str) -> Curve:
-        far = np.linalg.norm((points - points[:1]) / factors, axis=1)
+        far = lengths((points - points[:1]) / factors)
         return Curve(np.arange(float(len(far))), far, label)
 
     return Curves(

@@ -18,6 +18,7 @@ from steepest.theorems.method_run import method_run, replay
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
+from steepest.theorems.vectors import lengths
 
 _STATEMENT = Statement(
     name="adam_bias_correction",
@@ -225,7 +226,7 @@ def _unbiased(of: _Settings, g: np.ndarray, n: int) -> Certificate:
 def _sizes(corrected: np.ndarray, uncorrected: np.ndarray) -> np.ndarray:
     """‖uncorrected step‖/‖corrected step‖, each step."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.linalg.norm(uncorrected, axis=1) / np.linalg.norm(corrected, axis=1)
+        return lengths(uncorrected) / lengths(corrected)
 
 
 def _first(corrected: np.ndarray, uncorrected: np.ndarray) -> str:

@@ -134,12 +134,14 @@ def _part(limit: Limit, smoothness: Smoothness, shared: tuple[Hypothesis, ...]) 
     sides = np.array([_sides(pair, smoothness) for pair in limit.pairs])
     errors, bound, allowance = sides.T
     sizes = limit.sizes
-    fine = bool(max(pair.step for pair in limit.pairs) * smoothness.beta <= 0.1)
+    fine = max(pair.step for pair in limit.pairs) * smoothness.beta <= 0.1
+    if "fixed" in limit.label:  # the start is forgotten over 1/(1 − m) steps
+        fine &= min(pair.count * (1 - pair.momenta[-1]) for pair in limit.pairs) >= 10
     return Certificate(
         statement=replace(
             _STATEMENT, left=f"{_STATEMENT.left} ({limit.label})", right="max over k of Σⱼ gₖⱼ‖τⱼ‖"
         ),
-        hypotheses=(*shared, *_order(limit, errors, allowance, fine)),
+        hypotheses=(*shared, *_order(limit, errors, allowance, bool(fine))),
         steps=sizes,
         measured=errors,
         bound=bound,

@@ -42,9 +42,7 @@ def plan_of(p: Problem, time: Any, damping: Any, momentum: Any, counts: Any) -> 
             f"x0 has {d} variables; this theorem keeps every state, up to {LARGEST_DENSE}."
         )
     for name, value in (("time", time), ("damping", damping), ("momentum", momentum)):
-        if value is not None:
-            if np.ndim(value) != 0:
-                raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
+        if value is not None or name == "momentum":
             positive(value, name, zero=name != "time")
     if not float(momentum) < 1:
         raise ArgumentError(f"momentum is {momentum}; it must be at least 0 and below 1.")

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from steepest.clarke import clarke
 from steepest.curvature import Curvature, curvature_of, dense_hessian
@@ -22,13 +22,13 @@ from steepest.errors import (
     TooManyPiecesError,
     UnsupportedPrimitiveError,
 )
-from steepest.inputs import as_point, positive
+from steepest.inputs import as_point, finite, positive
 from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.rounding import third_difference
 from steepest.theorems.vectors import flat, split
 
-Number = float | int | np.number
+Number = float | int | np.number | Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ class Problem:
         for name in ("smoothness", "strong_convexity", "hessian_lipschitz"):
             value = getattr(self, name)
             if value is not None:
-                if np.ndim(value) != 0:
-                    raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
                 positive(value, name, zero=name != "smoothness")
         if (
             self.smoothness is not None
@@ -96,12 +94,9 @@ class Problem:
                     f"minimizer is none: f is {seen['minimizer']} there and {seen['x0']} at x0."
                 )
         if self.minimum is not None:
-            if not isinstance(self.minimum, (float, int, np.number)) or not math.isfinite(
-                self.minimum
-            ):
-                raise ArgumentError(f"minimum is {self.minimum!r}; it must be a finite number.")
+            minimum = finite(self.minimum, "minimum")
             for where, value in seen.items():
-                if exceeds(float(self.minimum), value, self.noise(self.program.start)):
+                if exceeds(minimum, value, self.noise(self.program.start)):
                     raise ArgumentError(
                         f"minimum is {self.minimum}, above the value at {where}, {value}."
                     )

@@ -22,7 +22,8 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
     """Enter a theorem under its statement's name and id."""
 
     def enter(function: Theorem) -> Theorem:
-        of_a_problem = next(iter(inspect.signature(function).parameters)) == "p"
+        signature = inspect.signature(function)
+        of_a_problem = next(iter(signature.parameters)) == "p"
 
         @wraps(function)
         def checked(*args: Any, **options: Any) -> Certificate:
@@ -31,6 +32,11 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
                 raise ArgumentError(
                     f"{statement.name} is certified on {given!r:.60}; give it a steepest.Problem."
                 )
+            try:
+                signature.bind(*args, **options)
+            except TypeError as error:
+                takes = ", ".join(signature.parameters)
+                raise ArgumentError(f"{statement.name}: {error}; it takes {takes}.") from error
             return function(*args, **options)
 
         _BY_NAME[statement.name] = (statement, checked)

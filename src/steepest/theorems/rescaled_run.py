@@ -26,6 +26,8 @@ from steepest.trajectory import Trajectory
 # Factors c, one a coordinate, to the method in the units of c x.
 MethodInUnits = Callable[[Any], optax.GradientTransformation]
 
+_LARGEST = 1e140  # a square of more leaves float64 before long
+
 
 class RescaledRun(NamedTuple):
     """The run y_0 … y_n of a method on f(y/c), and that of the same method on f.
@@ -57,7 +59,7 @@ def as_factors(p: Problem, scale: PyTree) -> Float[np.ndarray, " d"]:
     """
     leaves = jax.tree.leaves(scale)
     for leaf in leaves:
-        positive(leaf, "scale")
+        positive(leaf, "scale", each=True)
     start = p.program.start
     if len(leaves) == 1 and np.ndim(leaves[0]) == 0:
         return np.full(p.program.point.dimension, float(leaves[0]))
@@ -127,15 +129,18 @@ def rescaled_run(
     compiled = p.program.in_double(run)
     ones = np.ones_like(factors)
     original, other = (compiled(c, p.program.start) for c in (ones, factors))
-    y, slopes = _finite(other.monitors["y"], other.monitors["gradient"])
-    x, _ = _finite(original.monitors.pop("y"), original.monitors.pop("gradient"))
+    y, slopes = _in_range(other.monitors["y"], other.monitors["gradient"], factors)
+    x, _ = _in_range(original.monitors.pop("y"), original.monitors.pop("gradient"), 1 / factors)
     m = min(steps, len(y))
-    with np.errstate(over="ignore"):
-        old = slopes[:m] * factors
+    old = slopes[:m] * factors
     taken, _ = replay(make(factors), slopes[:m])
     in_old_units, _ = replay((old_units or make)(ones), old)
+    good = np.isfinite(np.hstack([taken, in_old_units])).all(axis=1)  # the last may overflow
+    m = int(np.argmin(np.append(good, False)))
     final = p.program.point.restore(p.program.leaves(original.final))
-    return RescaledRun(factors, y, slopes, taken, in_old_units, replace(original, final=final), x)
+    return RescaledRun(
+        factors, y, slopes, taken[:m], in_old_units[:m], replace(original, final=final), x
+    )
 
 
 def steps_scale(statement: Statement, run: RescaledRun) -> Certificate:
@@ -151,8 +156,12 @@ def steps_scale(statement: Statement, run: RescaledRun) -> Certificate:
     return over_coordinates(statement, np.abs(run.steps - expected), 0.0, allowed)
 
 
-def _finite(points: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both, cut before the first row that is not finite."""
-    good = np.isfinite(np.hstack([points, slopes])).all(axis=1)
+def _in_range(
+    points: np.ndarray, slopes: np.ndarray, factors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both, cut before the first row whose squares leave float64 in these or the other units."""
+    with np.errstate(over="ignore"):
+        sizes = np.abs(np.hstack([points, slopes, points / factors, slopes * factors]))
+    good = (sizes < _LARGEST).all(axis=1)  # so a NaN is not
     end = int(np.argmin(np.append(good, False)))
     return points[:end], slopes[:end]

@@ -147,9 +147,7 @@ def _constant(p: Problem, runs: list[MethodRun]) -> tuple[Hypothesis, float]:
         off = np.where(np.isnan(off), np.inf, off).max(axis=1)
         if off.max() > _CONSTANT:
             t = int(np.argmax(off > _CONSTANT))
-            at = (
-                f"it has changed by a factor {1 + off[t]:.6g}" if np.isfinite(off[t]) else "changed"
-            )
+            at = f"it has changed by {off[t]:.3g} times its size"
             detail = f"{at} at step {t} of {method}, {in_words(run.points[t])}"
             return Hypothesis(name, Evidence.VIOLATED, detail), worst
         if run.notes:  # where it ends a gradient has changed, if only into none

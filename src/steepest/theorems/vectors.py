@@ -50,6 +50,18 @@ def norm(leaves: Sequence[Any]) -> Any:
     return scale * jnp.sqrt(jnp.sum((z / scale) ** 2))
 
 
+def lengths(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """The Euclidean norm of each row, scaled likewise.
+
+    Example:
+        >>> lengths(np.array([[3e300, 4e300], [0.0, 0.0]])).tolist()
+        [5e+300, 0.0]
+    """
+    largest = np.max(np.abs(rows), axis=1, keepdims=True, initial=0.0)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    return scale[:, 0] * np.sqrt(np.sum((rows / scale) ** 2, axis=1))
+
+
 def in_words(vector: Float[np.ndarray, " d"]) -> str:
     """The first few coordinates, for a message."""
     head = ", ".join(f"{value:.6g}" for value in vector[:4])
