@@ -8,6 +8,7 @@ cause.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -170,6 +171,25 @@ def positive(value: Any, name: str, *, zero: bool = False) -> None:
     if not np.all(good):
         least = "at least 0" if zero else "positive"
         raise ArgumentError(f"{name} is {value}; it must be finite and {least}.")
+
+
+def finite_number(value: Any, name: str) -> float:
+    """`value` as a float — a Python number, or an array of no axes — or an error that names it."""
+    if is_traced(value):
+        raise ArgumentError(f"{name} is traced; it must be a number.")
+    array = np.asarray(value, dtype=object if isinstance(value, (list, tuple)) else None)
+    real = array.dtype.kind in "fiu" or jnp.issubdtype(array.dtype, np.floating)
+    if array.ndim or not real or not math.isfinite(float(array)):
+        raise ArgumentError(f"{name} is {value!r:.40}; it must be a finite number.")
+    return float(array)
+
+
+def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
+    """`value` as a positive float (or one ≥ 0, with `zero=True`), or an error that names it."""
+    if np.ndim(value):
+        raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
+    positive(value, name, zero=zero)
+    return finite_number(value, name)
 
 
 def whole_number(value: Any, name: str, *, least: int = 1) -> int:

@@ -22,7 +22,7 @@ from steepest.errors import (
     TooManyPiecesError,
     UnsupportedPrimitiveError,
 )
-from steepest.inputs import as_point, positive
+from steepest.inputs import as_point, finite_number, positive_number
 from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.rounding import third_difference
@@ -74,9 +74,7 @@ class Problem:
         for name in ("smoothness", "strong_convexity", "hessian_lipschitz"):
             value = getattr(self, name)
             if value is not None:
-                if np.ndim(value) != 0:
-                    raise ArgumentError(f"{name} has shape {np.shape(value)}; it must be a number.")
-                positive(value, name, zero=name != "smoothness")
+                positive_number(value, name, zero=name != "smoothness")
         if (
             self.smoothness is not None
             and self.strong_convexity is not None
@@ -96,12 +94,9 @@ class Problem:
                     f"minimizer is none: f is {seen['minimizer']} there and {seen['x0']} at x0."
                 )
         if self.minimum is not None:
-            if not isinstance(self.minimum, (float, int, np.number)) or not math.isfinite(
-                self.minimum
-            ):
-                raise ArgumentError(f"minimum is {self.minimum!r}; it must be a finite number.")
+            minimum = finite_number(self.minimum, "minimum")
             for where, value in seen.items():
-                if exceeds(float(self.minimum), value, self.noise(self.program.start)):
+                if exceeds(minimum, value, self.noise(self.program.start)):
                     raise ArgumentError(
                         f"minimum is {self.minimum}, above the value at {where}, {value}."
                     )
