@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from steepest.errors import ArgumentError, NotScalarError
-from steepest.inputs import as_point, positive, require_scalar, whole_number
+from steepest.inputs import (
+    as_point,
+    finite_number,
+    positive,
+    positive_number,
+    require_scalar,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +79,20 @@ def test_positive_lets_good_and_traced_numbers_pass():
     positive(1e-300, "beta")
     positive(0.0, "mu", zero=True)
     jax.jit(lambda b: positive(b, "beta"))(-1.0)
+
+
+@pytest.mark.parametrize(
+    "value", ["a", None, 1j, True, [3.3], np.ones(1), np.ones(2), np.nan, np.inf, jnp.array(True)]
+)
+def test_finite_and_positive_number_refuse(value):
+    for check in (finite_number, positive_number):
+        with pytest.raises(ArgumentError, match="start"):
+            check(value, "start")
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.array(3.0), jnp.float32(3)])
+def test_numbers_of_every_kind_become_floats(value):
+    assert finite_number(value, "start") == positive_number(value, "start") == 3.0
 
 
 @pytest.mark.parametrize("value", [0, -3, 2.0, True, "5"])

@@ -117,6 +117,11 @@ def test_what_has_no_rate_says_so(y, says):
     assert found.iterations(1e-300) is None or np.any(y <= 1e-300 * y[0])
 
 
+def test_a_minimum_beyond_the_range_of_the_values_or_as_an_array():
+    assert "not finite" in st.rate(T, 1e308 * 0.5**T, minimum=-1e308).reason
+    assert st.rate(T, 0.9**T, minimum=jnp.float32(0)).value == pytest.approx(0.9)
+
+
 def test_a_minimum_that_is_too_high():
     assert "below" in st.rate(T, 1 + 0.9**T, minimum=1.5).reason
 
@@ -130,6 +135,7 @@ def test_bad_arguments_are_named():
         (lambda: st.rate(run, monitor="nothing"), "monitor"),
         (lambda: st.rate(batch), "shape"),
         (lambda: st.rate(T, np.ones(3)), "shape"),
+        (lambda: st.rate(T, 0.9j**T), "real"),
         (lambda: st.rate(T[::-1], np.ones(400)), "increasing"),
         (lambda: st.rate(run, minimum=np.nan), "minimum"),
         (lambda: st.rate(run).iterations(0), "eps"),

@@ -8,6 +8,7 @@ cause.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -175,11 +176,13 @@ def positive(value: Any, name: str, *, zero: bool = False, each: bool = False) -
         raise ArgumentError(f"{name} is {value}; it must be finite and {least}.")
 
 
-def finite(value: Any, name: str) -> float:
-    """`value` as a float, or an error that names the argument: it is no number, or not finite."""
-    array = np.asarray(value)
-    real = array.dtype.kind in "iu" or jnp.issubdtype(array.dtype, np.floating)
-    if array.ndim != 0 or not real or not np.isfinite(float(array)):
+def finite_number(value: Any, name: str) -> float:
+    """`value` as a float — a Python number, or an array of no axes — or an error that names it."""
+    if is_traced(value):
+        raise ArgumentError(f"{name} is traced; it must be a number.")
+    array = np.asarray(value, dtype=object if isinstance(value, (list, tuple)) else None)
+    real = array.dtype.kind in "fiu" or jnp.issubdtype(array.dtype, np.floating)
+    if array.ndim or not real or not math.isfinite(float(array)):
         raise ArgumentError(f"{name} is {value!r:.40}; it must be a finite number.")
     return float(array)
 
@@ -188,6 +191,12 @@ def flag(value: Any, name: str) -> None:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ArgumentError(f"{name} is {value!r:.40}; it must be True or False.")
+
+
+def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
+    """`value` as a positive float (or one ≥ 0, with `zero=True`), or an error that names it."""
+    positive(value, name, zero=zero)
+    return finite_number(value, name)
 
 
 def whole_number(value: Any, name: str, *, least: int = 1) -> int:

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from steepest.errors import ArgumentError
-from steepest.inputs import finite, is_traced
+from steepest.inputs import finite_number, is_traced
 from steepest.trajectory import Trajectory
 
 Kind = Literal["linear", "power", "superlinear", "unknown"]
@@ -91,7 +92,7 @@ def rate(
     values: Any = None,
     *,
     monitor: str | None = None,
-    minimum: float | int | np.number | None = None,
+    minimum: float | int | np.number | jax.Array | None = None,
 ) -> Rate:
     """Measure how fast f, or a monitor, goes to its minimum along a run.
 
@@ -124,15 +125,15 @@ def rate(
         ('linear', 0.81, 22)
     """
     ts, y, whole = _series(run, values, monitor)
-    shift = 0.0 if minimum is None else finite(minimum, "minimum")
+    shift = 0.0 if minimum is None else finite_number(minimum, "minimum")
     eps = float(np.finfo(y.dtype).eps)
-    y = y.astype(np.float64)
-    unknown = lambda why, seen=y - shift: Rate("unknown", None, None, why, ts, seen, 0, whole)
+    with np.errstate(over="ignore"):
+        y = y.astype(np.float64) - shift
+    unknown = lambda why: Rate("unknown", None, None, why, ts, y, 0, whole)
     if not np.all(np.isfinite(y)):
         return unknown(f"not finite from time {ts[np.argmin(np.isfinite(y))]:g}")
     rounding = 32 * eps * abs(shift)  # near the minimum the values are of its size
-    y = y - shift
-    if np.min(y, initial=0.0) < -max(rounding, 64 * eps * (np.max(np.abs(y)) + abs(shift))):
+    if np.min(y, initial=0.0) < -max(rounding, 64 * eps * np.max(np.abs(y)) + 2 * rounding):
         return unknown("the values go below the minimum" if minimum is not None else "negative")
     reliable = _above_rounding(y, rounding, eps)
     found = _superlinear(y[:reliable]) or _straight(ts[:reliable], y[:reliable])
@@ -159,6 +160,8 @@ def _series(run: Any, values: Any, monitor: str | None) -> tuple[np.ndarray, np.
     try:
         ts, y = np.asarray(ts), np.asarray(values)
         whole = bool(np.issubdtype(ts.dtype, np.integer))
+        if "c" in (ts.dtype.kind, y.dtype.kind):
+            raise TypeError("an imaginary part would be dropped")
         y = y if y.dtype in (np.float32, np.float64) else y.astype(np.float64)
         ts = ts.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -101,6 +101,21 @@ def test_a_kink_is_never_called_smooth_where_the_run_crosses_it():
     assert c.holds is False
 
 
+@pytest.mark.parametrize(
+    ("f", "x0"),
+    [(jnp.abs, 0.3), (lambda x: jnp.maximum(x**2, (x - 1) ** 2), 0.9), (jnp.linalg.norm, [1.0, 2])],
+)
+def test_a_kink_that_short_steps_would_miss_is_no_case_of_a_larger_constant(f, x0):
+    c = st.theorems.descent_lemma(st.Problem(f, np.array(x0)), steps=30)
+    assert c.holds is False
+    assert "jumps" in c.violated[0].detail
+
+
+def test_a_curvature_that_only_looks_like_a_jump_is_found_by_doubling():
+    p = st.Problem(lambda x: jnp.sqrt(x**2 + 1e-12), 0.3)
+    assert st.theorems.descent_lemma(p, steps=30).holds
+
+
 def test_float32_problems_run_in_double():
     a = jnp.array([1.0, 100.0])
     p = st.Problem(lambda x: 0.5 * jnp.sum(a * x**2), jnp.ones(2))

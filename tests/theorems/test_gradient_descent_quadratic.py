@@ -7,6 +7,9 @@ import steepest as st
 from random_problems import SEEDS, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Evidence
+from unchecked import unchecked
+
+certify = st.theorems.gradient_descent_quadratic
 
 
 @given(SEEDS, st_.floats(0, 6), st_.floats(-3, 3), st_.floats(0.05, 1.0))
@@ -84,6 +87,13 @@ def test_a_minimizer_given_is_checked():
         st.Problem(p.f, p.x0, minimizer=np.zeros(2))
     with pytest.raises(ArgumentError, match="minimizer is none"):
         st.Problem(p.f, p.x0, minimizer=np.asarray(center) + 100.0)
+
+
+def test_a_step_beyond_the_range_of_float64_warns_of_nothing():
+    p, _, _ = quadratic(0)
+    assert certify(p, learning_rate=1e3).holds is False
+    with pytest.raises(ArgumentError, match="learning_rate"):
+        unchecked(certify)(p, learning_rate=np.ones(2))
 
 
 def test_one_step_to_the_minimiser_when_the_condition_number_is_one():

@@ -7,6 +7,7 @@ import steepest as st
 from random_problems import SEEDS, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Evidence
+from unchecked import unchecked
 
 certify = st.theorems.heavy_ball_quadratic
 CONDITION = "(1 − √m)² ≤ ηλ ≤ (1 + √m)² for every λ"
@@ -156,5 +157,7 @@ def test_bad_arguments_are_named():
             certify(p, **{name: value})
     with pytest.raises(ArgumentError, match="momentum"):
         certify(p, momentum=-0.1)
+    with pytest.raises(ArgumentError, match="momentum"):
+        unchecked(certify)(p, momentum=np.ones(2))
     with pytest.raises(ArgumentError, match="steps"):
         certify(p, steps=0)

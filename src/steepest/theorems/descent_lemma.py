@@ -31,7 +31,8 @@ def descent_lemma(p: Problem, steps: int = 200) -> Certificate:
 
     Hypothesis: ∇f is β-Lipschitz where the run goes. It is *proved* where the program is a
     quadratic, *given* where the problem states a smoothness and neither the run nor the curvature
-    at its two ends refutes it, else *measured*: ‖∇²f(x0)‖, doubled while the run refutes it.
+    at its two ends refutes it, else *measured*: ‖∇²f(x0)‖, doubled while the run refutes it;
+    a step over which ∇f jumps *violates* it.
 
     Args:
         p: the problem.

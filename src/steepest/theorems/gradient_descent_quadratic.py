@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from steepest.inputs import positive, whole_number
+from steepest.inputs import positive_number, whole_number
 from steepest.methods import gradient_descent
 from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
 from steepest.theorems.curves import Curve, Curves
@@ -70,7 +70,7 @@ def gradient_descent_quadratic(
     """
     steps = whole_number(steps, "steps")
     if learning_rate is not None:
-        positive(learning_rate, "learning_rate")
+        learning_rate = positive_number(learning_rate, "learning_rate")
     model = quadratic_model(p)
     eta = _step_size(p, model, learning_rate)
     at = center(p, model)
@@ -86,15 +86,17 @@ def gradient_descent_quadratic(
     distances = run.distances
     contraction = abs(1 - eta * model.least)
     t = np.arange(steps + 1, dtype=np.float64)
-    bound = contraction**t * distances[0]
     # A step rounds xₜ − η∇f(xₜ) to its last place, and every later step contracts that error; the
     # rate itself is known to the rounding of λₘᵢₙ.
     unsure = 8 * EPS + eta * model.rounding
-    allowance = (
-        _accumulated(contraction, run.rounding)
-        + at.uncertainty
-        + unsure * (1 + t) * np.maximum(bound, contraction ** np.maximum(t - 1, 0) * distances[0])
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # |1 − ηλₘᵢₙ| > 1 for a step too large
+        bound = contraction**t * distances[0]
+        before = contraction ** np.maximum(t - 1, 0) * distances[0]
+        allowance = (
+            _accumulated(contraction, run.rounding)
+            + at.uncertainty
+            + unsure * (1 + t) * np.maximum(bound, before)
+        )
     finite = np.isfinite(distances) & (t > 0)  # at t = 0 the two sides are the same number
     return Certificate(
         statement=_STATEMENT,
@@ -141,9 +143,9 @@ def _small_step(model: QuadraticModel, eta: float) -> Hypothesis:
     return Hypothesis("η ≤ 1/λₘₐₓ", evidence, detail, eta)
 
 
-def _step_size(p: Problem, model: QuadraticModel, learning_rate: float | int | None) -> float:
+def _step_size(p: Problem, model: QuadraticModel, learning_rate: float | None) -> float:
     if learning_rate is not None:
-        return float(learning_rate)
+        return learning_rate
     if p.smoothness is not None:
         close = p.smoothness >= model.largest * (1 - 1e-6)  # given in float32, say
         return 1 / max(float(p.smoothness), model.largest if close else 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.descent import descend
 from steepest.errors import ArgumentError
-from steepest.inputs import whole_number
+from steepest.inputs import finite_number, whole_number
 from steepest.methods import gradient_descent, heavy_ball, nesterov
 from steepest.theorems.certificate import (
     Certificate,
@@ -93,9 +93,10 @@ def heavy_ball_cycle(start: float | int = 3.3, steps: int = 300) -> Certificate:
         (True, False)
     """
     steps = whole_number(steps, "steps")
-    if isinstance(start, bool) or not abs(start) <= _LARGEST:
+    start = finite_number(start, "start")
+    if abs(start) > _LARGEST:
         raise ArgumentError(f"start is {start}; it must be a number of size {_LARGEST:g} at most.")
-    x0 = Fraction(repr(float(start)))
+    x0 = Fraction(repr(start))
     trapped = _trapped(x0, min(steps, _MOST_EXACT))
     runs = _runs(float(x0), steps)
     hypotheses = (*_facts(), _ends(x0, trapped), *_others(float(x0), runs))

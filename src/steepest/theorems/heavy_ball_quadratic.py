@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from steepest.errors import ArgumentError
-from steepest.inputs import positive, whole_number
+from steepest.inputs import positive_number, whole_number
 from steepest.methods import heavy_ball
 from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
 from steepest.theorems.curves import Curve, Curves
@@ -87,11 +87,16 @@ def heavy_ball_quadratic(
         True
     """
     steps = whole_number(steps, "steps")
-    _check(learning_rate, momentum)
+    if learning_rate is not None:
+        learning_rate = positive_number(learning_rate, "learning_rate")
+    if momentum is not None:
+        momentum = positive_number(momentum, "momentum", zero=True)
+        if momentum >= 1:
+            raise ArgumentError(f"momentum is {momentum}; it must be at least 0 and below 1.")
     model = quadratic_model(p)
     L, mu = tuning(p, model)
-    eta = 4 / (np.sqrt(L) + np.sqrt(mu)) ** 2 if learning_rate is None else float(learning_rate)
-    m = _least_momentum(eta, L, mu) if momentum is None else float(momentum)
+    eta = 4 / (np.sqrt(L) + np.sqrt(mu)) ** 2 if learning_rate is None else learning_rate
+    m = _least_momentum(eta, L, mu) if momentum is None else momentum
     at = center(p, model)
     hypotheses = [
         model.hypothesis,
@@ -107,13 +112,14 @@ def heavy_ball_quadratic(
     bound = root**n * (1 + n * (1 + root)) * run.distances[0]
     # The double roots at the ends of the spectrum split under the rounding of η, m and λ.
     split = eta * model.rounding + 8 * EPS * (1 + m + eta * model.norm)
-    loosened = _response(root, split, np.eye(1, steps + 1)[0] * run.distances[0])
-    allowance = (
-        np.maximum(loosened - bound, 0.0)
-        + 8 * EPS * (1 + n) * bound
-        + _response(root, split, run.rounding)
-        + at.uncertainty
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # of a step far too large
+        loosened = _response(root, split, np.eye(1, steps + 1)[0] * run.distances[0])
+        allowance = (
+            np.maximum(loosened - bound, 0.0)
+            + 8 * EPS * (1 + n) * bound
+            + _response(root, split, run.rounding)
+            + at.uncertainty
+        )
     compared = np.isfinite(run.distances) & (n > 0)  # at n = 0 the two are the same number
     return Certificate(
         statement=_STATEMENT,
@@ -149,15 +155,6 @@ def heavy_ball_quadratic(
             ),
         ),
     )
-
-
-def _check(learning_rate: float | int | None, momentum: float | int | None) -> None:
-    if learning_rate is not None:
-        positive(learning_rate, "learning_rate")
-    if momentum is not None:
-        positive(momentum, "momentum", zero=True)
-        if momentum >= 1:
-            raise ArgumentError(f"momentum is {momentum}; it must be at least 0 and below 1.")
 
 
 def _least_momentum(eta: float, L: float, mu: float) -> float:

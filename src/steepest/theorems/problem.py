@@ -22,7 +22,7 @@ from steepest.errors import (
     TooManyPiecesError,
     UnsupportedPrimitiveError,
 )
-from steepest.inputs import as_point, finite, positive
+from steepest.inputs import as_point, finite_number, positive_number
 from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.rounding import third_difference
@@ -74,7 +74,7 @@ class Problem:
         for name in ("smoothness", "strong_convexity", "hessian_lipschitz"):
             value = getattr(self, name)
             if value is not None:
-                positive(value, name, zero=name != "smoothness")
+                positive_number(value, name, zero=name != "smoothness")
         if (
             self.smoothness is not None
             and self.strong_convexity is not None
@@ -94,7 +94,7 @@ class Problem:
                     f"minimizer is none: f is {seen['minimizer']} there and {seen['x0']} at x0."
                 )
         if self.minimum is not None:
-            minimum = finite(self.minimum, "minimum")
+            minimum = finite_number(self.minimum, "minimum")
             for where, value in seen.items():
                 if exceeds(minimum, value, self.noise(self.program.start)):
                     raise ArgumentError(

@@ -21,7 +21,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_steps
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS, noise, third_difference
-from steepest.theorems.vectors import flat, in_words, norm
+from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
@@ -124,7 +124,11 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
         beta = 1.0
     watched, doublings = run(beta), 0
     against = run.refutation(watched)
+    jump = None
     while against is not None and doublings < _MOST_DOUBLINGS:
+        jump = run.jump(watched)
+        if jump is not None:
+            break
         beta, doublings = 2 * beta, doublings + 1
         watched = run(beta)
         against = run.refutation(watched)
@@ -134,6 +138,8 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
             f"every step and ‖∇²f‖ at the last point are within β = {beta:.6g}"
         )
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, beta)
+    elif jump is not None:
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, jump, beta)
     else:
         detail = f"β was doubled {doublings} times to {beta:.3g} and still: {against}"
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, beta)
@@ -195,13 +201,10 @@ class _Runner:
         beta, watched = run.smoothness, self.last
         if not len(run.decrease):
             return run.notes[0] if run.notes else None
-        moved, changed = watched["moved"][:-1], watched["gradient_change"][:-1]
-        # Differences far below the run's own size are rounding and refute nothing.
-        visible = moved >= 1e-6 * np.max(watched["norm"])
-        steep = visible & (changed > beta * moved * (1 + 1e-6))
+        steep = self._steep(run)
         if steep.any():
             t = int(np.argmax(steep))
-            quotient = changed[t] / moved[t]
+            quotient = watched["gradient_change"][t] / watched["moved"][t]
             return (
                 f"step {t} changes ∇f by {quotient:.6g} times its length, at {self._point(run, t)}"
             )
@@ -220,11 +223,52 @@ class _Runner:
                 return f"‖∇²f‖ = {curvature:.6g} at {where}"
         return None
 
+    def _steep(self, run: SmoothRun) -> np.ndarray:
+        """At which steps ∇f changes by more than β times their length."""
+        moved, changed = self.last["moved"][:-1], self.last["gradient_change"][:-1]
+        # Differences far below the run's own size are rounding and refute nothing.
+        visible = moved >= 1e-6 * np.max(self.last["norm"])
+        return visible & (changed > run.smoothness * moved * (1 + 1e-6))
+
+    def jump(self, run: SmoothRun) -> str | None:
+        """Where ∇f jumps inside a step that contradicts β, in words; None where no jump is seen.
+
+        No β would do there, though short steps may miss it. The step is halved, each time keeping
+        the half with the larger change of ∇f: a change that a derivative makes is halved, too.
+        """
+        steep = self._steep(run)
+        if not steep.any():
+            return None
+        t = int(np.argmax(steep))
+        ends = [flat(self.at_step(1 / run.smoothness, k, self.p.program.start)) for k in (t, t + 1)]
+        slopes = [self._slope(x) for x in ends]
+        whole = changed = _apart(*slopes)
+        smallest = 64 * EPS * min(float(np.linalg.norm(x)) for x in ends)
+        while _apart(*ends) > smallest:
+            middle = ends[0] / 2 + ends[1] / 2
+            if any(np.array_equal(middle, x) for x in ends):
+                break
+            slope = self._slope(middle)
+            keep = int(np.argmax([_apart(slope, other) for other in slopes]))
+            ends, slopes = [ends[keep], middle], [slopes[keep], slope]
+            changed = _apart(*slopes)
+            if not changed >= whole / 4:
+                return None
+        return f"∇f jumps by {changed:.6g}, or changes as good as that, at {in_words(ends[1])}"
+
+    def _slope(self, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        return self.p.gradient(split(x, self.p.program.start))
+
     def last_point(self, run: SmoothRun) -> list[np.ndarray]:
         return self.at_step(1 / run.smoothness, len(run.decrease), self.p.program.start)
 
     def _point(self, run: SmoothRun, t: int) -> str:
         return in_words(flat(self.at_step(1 / run.smoothness, t, self.p.program.start)))
+
+
+def _apart(x: Float[np.ndarray, " d"], y: Float[np.ndarray, " d"]) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.max(np.abs(x - y)))
 
 
 def _watch(f: Callable[..., Any], x: list[Any], eta: Any) -> dict[str, Any]:
