@@ -22,6 +22,8 @@ from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, NotScalarError
 
+Scalar = float | int | np.number | np.ndarray | jax.Array  # an array of no axes
+
 _PASSENGER = (str, bytes, bool, type(None))
 
 

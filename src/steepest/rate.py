@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from steepest.errors import ArgumentError
-from steepest.inputs import finite_number, is_traced
+from steepest.inputs import Scalar, finite_number, is_traced
 from steepest.trajectory import Trajectory
 
 Kind = Literal["linear", "power", "superlinear", "unknown"]
@@ -92,7 +91,7 @@ def rate(
     values: Any = None,
     *,
     monitor: str | None = None,
-    minimum: float | int | np.number | jax.Array | None = None,
+    minimum: Scalar | None = None,
 ) -> Rate:
     """Measure how fast f, or a monitor, goes to its minimum along a run.
 

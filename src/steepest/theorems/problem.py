@@ -22,7 +22,7 @@ from steepest.errors import (
     TooManyPiecesError,
     UnsupportedPrimitiveError,
 )
-from steepest.inputs import as_point, finite_number, positive_number
+from steepest.inputs import Scalar, as_point, finite_number, positive_number
 from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.rounding import third_difference
@@ -65,7 +65,7 @@ class Problem:
     smoothness: Number | None = None
     strong_convexity: Number | None = None
     hessian_lipschitz: Number | None = None
-    minimum: Number | None = None
+    minimum: Scalar | None = None
     minimizer: PyTree = None
 
     def __post_init__(self) -> None:

@@ -243,7 +243,7 @@ class _Runner:
         ends = [flat(self.at_step(1 / run.smoothness, k, self.p.program.start)) for k in (t, t + 1)]
         slopes = [self._slope(x) for x in ends]
         whole = changed = _apart(*slopes)
-        smallest = 64 * EPS * min(float(np.linalg.norm(x)) for x in ends)
+        smallest = 64 * EPS * min(float(np.max(np.abs(x))) for x in ends)
         while _apart(*ends) > smallest:
             middle = ends[0] / 2 + ends[1] / 2
             if any(np.array_equal(middle, x) for x in ends):
