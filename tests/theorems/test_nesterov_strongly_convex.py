@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st_
+from hypothesis import given, settings, strategies as st_
 
 import steepest as st
 from random_problems import SEEDS, quadratic
@@ -26,6 +26,7 @@ def logistic(seed, ridge, n=40, d=4):
     return f, 3 * rng.standard_normal(d), np.linalg.norm(X, 2) ** 2 / (4 * n) + ridge
 
 
+@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
 @given(SEEDS, st_.floats(0, 6), st_.floats(-3, 3))
 def test_random_quadratics_hold_and_are_proved(seed, log_condition, log_scale):
     p, _, _ = quadratic(seed, condition=10**log_condition, scale=10**log_scale)
@@ -34,6 +35,7 @@ def test_random_quadratics_hold_and_are_proved(seed, log_condition, log_scale):
     assert set(evidence(c).values()) == {Evidence.PROVED}
 
 
+@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
 @given(SEEDS, st_.floats(-4, 0))
 def test_logistic_regression_measured(seed, log_ridge):
     ridge = 10**log_ridge
@@ -46,8 +48,8 @@ def test_logistic_regression_measured(seed, log_ridge):
     assert values[CONVEX] >= ridge / 2
 
 
-@pytest.mark.parametrize("ridge", [1e-4, 0.1])
-def test_logistic_regression_given(ridge):
+def test_logistic_regression_given():
+    ridge = 1e-4
     f, start, beta = logistic(5, ridge)
     c = certify(st.Problem(f, start, smoothness=beta, strong_convexity=ridge), steps=200)
     assert c.holds, str(c)
@@ -74,10 +76,9 @@ def test_a_constant_slightly_wrong_is_seen_in_the_curvature():
     assert [h.name for h in c.violated] == [CONVEX]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_rate_that_is_too_good_fails(seed):
+def test_a_rate_that_is_too_good_fails():
     """On the slowest mode f falls as n²(1 − 1/√κ)²ⁿ, no faster."""
-    p, A, center = quadratic(seed, condition=1e4)
+    p, A, center = quadratic(0, condition=1e4)
     _, vectors = np.linalg.eigh(A)
     c = certify(st.Problem(p.f, center + vectors[:, 0]), steps=400)
     assert c.holds
@@ -125,9 +126,8 @@ def test_a_curvature_that_grows_away_from_the_start_raises_beta():
 
 
 def test_the_minimizer_and_the_minimum_as_stated():
-    f, start, _ = logistic(1, 0.1)
-    solved = np.asarray(certify(st.Problem(f, start), steps=600).trajectory.final)
-    least = float(f(solved))
+    f, start = lambda x: jnp.sum(jnp.cosh(x - 1.0)), np.array([0.3, 2.0])
+    solved, least = np.ones(2), 2.0
     good = st.Problem(f, start, minimizer=solved.astype(np.float32), minimum=least)
     assert certify(good, steps=60).holds
     assert certify(st.Problem(f, start, minimum=least - 1.0), steps=60).holds  # a lower bound
@@ -162,7 +162,7 @@ def test_float32_pytrees_and_whole_constants():
 
 def test_many_variables_use_products_with_the_hessian():
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((60, 300))
+    X = rng.standard_normal((20, 260))
     f = lambda w: jnp.mean(jax.nn.softplus(X @ w)) + 0.05 * jnp.sum(w**2)
-    c = certify(st.Problem(f, rng.standard_normal(300), strong_convexity=0.1), steps=60)
+    c = certify(st.Problem(f, rng.standard_normal(260), strong_convexity=0.1), steps=20)
     assert c.holds, str(c)
