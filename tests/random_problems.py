@@ -1,11 +1,18 @@
 """Random problems with known constants, for the theorems."""
 
 import numpy as np
-from hypothesis import strategies as st_
+from hypothesis import settings, strategies as st_
 
 import steepest as st
 
 SEEDS = st_.integers(0, 2**16)
+
+
+def few(count: int) -> settings:
+    """So many examples of the short profile's six, where each compiles a problem of its own; the
+    same share of the long profile's."""
+    whole = settings().max_examples
+    return settings(max_examples=max(1, whole * count // 6))
 
 
 def quadratic(seed, d=4, condition=30.0, scale=1.0, shift=1.0):

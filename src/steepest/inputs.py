@@ -201,6 +201,16 @@ def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
     return finite_number(value, name)
 
 
+def increasing_counts(values: Any, name: str, *, least: int = 1) -> np.ndarray:
+    """`values` as an array of positive, increasing whole numbers, at least so many, or an error."""
+    numbers = np.asarray(values)
+    whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
+    if not (whole and len(numbers) >= least and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
+        count = "two or more " if least > 1 else ""
+        raise ArgumentError(f"{name} is {values}; it must list {count}increasing counts.")
+    return numbers
+
+
 def whole_number(value: Any, name: str, *, least: int = 1) -> int:
     """`value` as an int, or an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
+from random_problems import few
 
 X = np.array([[1.0, 2.0], [-1.0, 0.5], [0.3, -1.0]])
 
@@ -67,7 +68,7 @@ def test_surfaces_that_only_touch_are_not_one():
 
 
 @given(st_.integers(0, 10**6))
-@settings(max_examples=2)
+@few(2)
 def test_any_sum_of_choices_on_one_surface_against_one_choice(seed):
     rng = np.random.default_rng(seed)
     terms, up, down = [], 0.0, 0.0

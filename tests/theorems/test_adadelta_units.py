@@ -1,10 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.theorems.adadelta_units import _STATEMENT, in_units, is_exact
 from steepest.theorems.certificate import Evidence
 from steepest.theorems.rescaled_run import each_coordinate, rescaled_run, steps_scale
@@ -13,7 +13,7 @@ from unchecked import unchecked
 BENT = lambda x: jnp.sum(jnp.array([1.0, 9.0, 0.3]) * x**2) + 0.1 * jnp.exp(x[0] * x[1])
 
 
-@settings(max_examples=2)
+@few(2)
 @given(SEEDS, st_.sampled_from([0, 0.5, 0.9, 0.99]), st_.floats(-12, 0))
 def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     p, _, _ = quadratic(seed)
@@ -23,7 +23,7 @@ def test_any_factors_on_random_quadratics(seed, rho, log_eps):
     assert len(c.parts) == 1
 
 
-@settings(max_examples=1)
+@few(1)
 @given(SEEDS, st_.integers(-60, 60))
 def test_by_powers_of_two_the_runs_are_equal_bit_for_bit(seed, exponent):
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def test_the_run_in_the_units_of_x_is_the_methods_own():
     np.testing.assert_allclose(c.trajectory.final, own[0], rtol=1e-12)
 
 
-@settings(max_examples=1)
+@few(1)
 @given(SEEDS)
 def test_one_epsilon_is_violated_and_fails(seed):
     p, _, _ = quadratic(seed)

@@ -1,10 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.theorems.certificate import Evidence
 from unchecked import unchecked
 
@@ -13,7 +13,7 @@ def evidence(c):
     return [h.evidence for h in c.hypotheses]
 
 
-@settings(max_examples=3)
+@few(3)
 @given(SEEDS, st_.floats(-3, 1), st_.floats(-3, 3))
 def test_random_quadratics_hold_and_are_proved(seed, log_eta, log_scale):
     p, _, _ = quadratic(seed, scale=10**log_scale)
@@ -22,7 +22,7 @@ def test_random_quadratics_hold_and_are_proved(seed, log_eta, log_scale):
     assert evidence(c) == [Evidence.PROVED]
 
 
-@settings(max_examples=2)
+@few(2)
 @given(SEEDS, st_.sampled_from([0.0, 1e-8, 1.0, 100.0]))
 def test_against_an_independent_run_and_any_comparator(seed, eps):
     """Σ over an ill-scaled l1 norm about a center, written down in NumPy; x* is any given point."""

@@ -1,17 +1,17 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.theorems.method_run import replay
 from unchecked import unchecked
 
 DECAYS = st_.sampled_from([0, 0.5, 0.9, 0.999])
 
 
-@settings(max_examples=2)
+@few(2)
 @given(SEEDS, DECAYS, DECAYS, st_.sampled_from([0.0, 1e-8, 1.0]))
 def test_random_quadratics_hold(seed, b1, b2, eps):
     p, _, _ = quadratic(seed)

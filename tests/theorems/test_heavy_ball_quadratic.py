@@ -1,10 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Evidence
 from unchecked import unchecked
@@ -13,7 +13,7 @@ certify = st.theorems.heavy_ball_quadratic
 CONDITION = "(1 − √m)² ≤ ηλ ≤ (1 + √m)² for every λ"
 
 
-@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
+@few(3)
 @given(SEEDS, st_.floats(0, 6), st_.floats(-3, 3))
 def test_random_quadratics_hold_with_the_optimal_pair(seed, log_condition, log_scale):
     p, _, _ = quadratic(seed, condition=10**log_condition, scale=10**log_scale)
@@ -22,7 +22,7 @@ def test_random_quadratics_hold_with_the_optimal_pair(seed, log_condition, log_s
     assert {h.evidence for h in c.hypotheses} == {Evidence.PROVED}
 
 
-@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
+@few(3)
 @given(SEEDS, st_.floats(1, 50), st_.floats(0.02, 1))
 def test_constants_that_are_looser_than_the_eigenvalues_hold_too(seed, more, less):
     p, A, _ = quadratic(seed)
@@ -32,7 +32,7 @@ def test_constants_that_are_looser_than_the_eigenvalues_hold_too(seed, more, les
     assert c.holds, str(c)
 
 
-@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
+@few(3)
 @given(SEEDS, st_.floats(0.05, 0.95), st_.floats(0, 1))
 def test_any_pair_whose_modes_all_oscillate_holds(seed, momentum, where):
     """The eigenvalues are laid over the whole of [(1 − √m)²/η, (1 + √m)²/η]."""

@@ -2,12 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 from scipy.linalg import expm
 from scipy.special import j1
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems import momentum_plan
 from steepest.theorems.certificate import Evidence
@@ -27,7 +27,7 @@ def slopes(c):
 
 
 @given(SEEDS, st_.floats(0, 2), st_.floats(-3, 3))
-@settings(max_examples=2)
+@few(2)
 def test_random_quadratics_hold(seed, log_condition, log_scale):
     p, _, _ = quadratic(seed, d=3, condition=10**log_condition, scale=10**log_scale)
     c = st.theorems.momentum_limits(p)

@@ -2,10 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Evidence
 
@@ -26,7 +26,7 @@ def logistic(seed, ridge, n=40, d=4):
     return f, 3 * rng.standard_normal(d), np.linalg.norm(X, 2) ** 2 / (4 * n) + ridge
 
 
-@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
+@few(3)
 @given(SEEDS, st_.floats(0, 6), st_.floats(-3, 3))
 def test_random_quadratics_hold_and_are_proved(seed, log_condition, log_scale):
     p, _, _ = quadratic(seed, condition=10**log_condition, scale=10**log_scale)
@@ -35,7 +35,7 @@ def test_random_quadratics_hold_and_are_proved(seed, log_condition, log_scale):
     assert set(evidence(c).values()) == {Evidence.PROVED}
 
 
-@settings(max_examples=settings().max_examples // 2)  # each compiles a problem of its own
+@few(3)
 @given(SEEDS, st_.floats(-4, 0))
 def test_logistic_regression_measured(seed, log_ridge):
     ridge = 10**log_ridge

@@ -2,10 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS, quadratic
+from random_problems import SEEDS, few, quadratic
 from steepest.errors import ArgumentError
 from steepest.theorems.certificate import Evidence
 from unchecked import unchecked
@@ -16,7 +16,7 @@ def evidence(c, name):
 
 
 @given(SEEDS, st_.floats(0, 5), st_.floats(-3, 3))
-@settings(max_examples=2)
+@few(2)
 def test_one_step_solves_a_quadratic(seed, log_condition, log_scale):
     p, _, center = quadratic(seed, condition=10**log_condition, scale=10**log_scale)
     c = st.theorems.newton_convergence(p, steps=2)
@@ -28,7 +28,7 @@ def test_one_step_solves_a_quadratic(seed, log_condition, log_scale):
 
 
 @given(SEEDS)
-@settings(max_examples=1)
+@few(1)
 def test_random_smooth_functions_hold(seed):
     rng = np.random.default_rng(seed)
     B, b = rng.standard_normal((6, 3)), rng.standard_normal(3)

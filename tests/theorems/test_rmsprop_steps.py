@@ -1,10 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st_
+from hypothesis import given, strategies as st_
 
 import steepest as st
-from random_problems import SEEDS
+from random_problems import SEEDS, few
 from steepest.theorems.certificate import Evidence
 from steepest.theorems.exponential_average import exponential_average
 from steepest.theorems.method_run import replay
@@ -19,7 +19,7 @@ def affine(seed, d=4):
     return st.Problem(lambda x: a @ x, rng.standard_normal(d)), a
 
 
-@settings(max_examples=3)
+@few(3)
 @given(SEEDS, st_.floats(-3, 1), st_.sampled_from([0, 0.5, 0.9, 0.999]), st_.floats(-12, 0))
 def test_affine_functions_hold_and_are_proved(seed, log_eta, decay, log_eps):
     p, _ = affine(seed)
@@ -76,7 +76,7 @@ def test_nothing_to_compare_without_a_gradient():
     assert c.holds is None
 
 
-@settings(max_examples=3)
+@few(3)
 @given(SEEDS, st_.sampled_from([0.0, 0.5, 0.9, 0.999]))
 def test_the_accumulator_is_the_average_of_any_gradients(seed, decay):
     g = np.random.default_rng(seed).standard_normal((60, 3))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import ArgumentError
-from steepest.inputs import positive
+from steepest.inputs import increasing_counts, positive
 from steepest.quadratic import Quadratic
 from steepest.theorems.certificate import (
     Certificate,
@@ -194,11 +194,7 @@ def _counts(given: Any, reference: _ClosedForm | EulerError, time: float) -> np.
     that dominates the error. Of a flow without modes, the fastest growing is taken for that.
     """
     if given is not None:
-        numbers = np.asarray(given)
-        whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
-        if not (whole and len(numbers) >= 2 and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
-            raise ArgumentError(f"counts is {given}; it must list two or more increasing counts.")
-        return numbers
+        return increasing_counts(given, "counts", least=2)
     if isinstance(reference, _ClosedForm):
         decay = reference.eigenvalues * time
         error = np.abs(reference.coefficients) * decay**2 * np.exp(-np.clip(decay, 0, 700))

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from steepest.errors import ArgumentError
 from steepest.flow import gradient_inclusion
-from steepest.inputs import positive
+from steepest.inputs import increasing_counts, positive
 from steepest.methods import gradient_descent
 from steepest.theorems.certificate import Certificate, Statement
 from steepest.theorems.convexity import convexity
@@ -72,10 +71,7 @@ def gradient_inclusion_limit(
         True
     """
     positive(time, "time")
-    numbers = np.asarray(counts)
-    whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
-    if not (whole and len(numbers) >= 1 and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
-        raise ArgumentError(f"counts is {counts}; it must list increasing counts.")
+    numbers = increasing_counts(counts, "counts")
     start = p.program.point.restore(p.program.start)
     run = gradient_inclusion(
         p.f,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from steepest.errors import ArgumentError
-from steepest.inputs import positive
+from steepest.inputs import increasing_counts, positive
 from steepest.quadratic import LARGEST_DENSE
 from steepest.theorems.momentum_paths import Flow, Pair
 from steepest.theorems.momentum_smoothness import first_guess
@@ -61,10 +61,7 @@ def plan_of(p: Problem, time: Any, damping: Any, momentum: Any, counts: Any) -> 
 def _counts(given: Any, *least: float) -> np.ndarray:
     """Numbers of steps; by default five, each twice the last, the first above those given."""
     if given is not None:
-        numbers = np.asarray(given)
-        whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
-        if not (whole and len(numbers) >= 2 and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
-            raise ArgumentError(f"counts is {given}; it must list two or more increasing counts.")
+        numbers = increasing_counts(given, "counts", least=2)
         if np.any(numbers[-1] % numbers):
             raise ArgumentError(f"counts is {given}; each must divide the last: they share times.")
         return numbers

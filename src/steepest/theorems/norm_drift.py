@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steepest.errors import ArgumentError
-from steepest.inputs import positive
+from steepest.inputs import increasing_counts, positive
 from steepest.theorems.certificate import Certificate, Statement
 from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.layer_run import run_layers
@@ -72,10 +71,7 @@ def norm_drift(
         True
     """
     positive(time, "time")
-    numbers = np.asarray(counts)
-    whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
-    if not (whole and len(numbers) >= 1 and numbers[0] > 0 and np.all(np.diff(numbers) > 0)):
-        raise ArgumentError(f"counts is {counts}; it must list increasing counts.")
+    numbers = increasing_counts(counts, "counts")
     limit = norm_preservation(p, time, tolerance)
     etas = float(time) / numbers
     drifts, bounds, rounding = np.transpose(
