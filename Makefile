@@ -31,7 +31,7 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or newer; run make PYTHON=python3.x")'
 	$(PYTHON) -m venv --without-pip $(VENV)
 
-$(VENV)/.lecture $(VENV)/.test $(VENV)/.docs $(VENV)/.frameworks $(VENV)/.torch $(VENV)/.worst-case: $(VENV)/.%: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.lecture $(VENV)/.test $(VENV)/.docs $(VENV)/.data $(VENV)/.frameworks $(VENV)/.torch $(VENV)/.worst-case: $(VENV)/.%: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing steepest[$*] into $(VENV)"
 	$(INSTALL) '.[$*]'
 	@touch $@
