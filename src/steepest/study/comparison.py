@@ -17,7 +17,7 @@ from steepest.study.statistics import (
     paired_p,
     summary,
 )
-from steepest.study.words import number
+from steepest.study.words import span_of
 
 Kind = Literal["first is better", "second is better", "within the noise", "tied", "not known"]
 
@@ -64,11 +64,10 @@ class Comparison:
             lower = self.second
         else:
             lower = self.first
-        span = f"({number(interval.low)} to {number(interval.high)})"
-        if self.kind == "within the noise":
-            by = f"{lower} is lower by {number(mean)} {span}" if mean else f"equal means {span}"
-            return f"within the noise: {by}"
-        return f"{lower} is better by {number(mean)} {span}"
+        by = span_of(self.metric, mean, interval.low, interval.high)
+        if self.kind != "within the noise":
+            return f"{lower} is better by {by}"
+        return f"within the noise: {f'{lower} is lower by' if mean else 'equal means,'} {by}"
 
     def worse(self, label: str) -> bool:
         """Whether this method is worse by more than the noise."""

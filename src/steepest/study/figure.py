@@ -39,7 +39,7 @@ def panels(outcome: StudyOutcome) -> tuple[Curves, ...]:
 
 def learning_panel(outcome: StudyOutcome, metric: str) -> Curves:
     """A metric against the epochs."""
-    curves = []
+    curves, seeds = [], outcome.plan.seeds
     for method in outcome.methods:
         curve = method.curve(metric, outcome.plan.epochs)
         scale = _scale(metric)
@@ -49,7 +49,11 @@ def learning_panel(outcome: StudyOutcome, metric: str) -> Curves:
             mark = Mark(float(curve.epochs[curve.best]), least, _shown(metric, least))
             if curve.runs > 1:
                 band = (scale * (curve.mean - curve.sd), scale * (curve.mean + curve.sd))
-        shown = method.label if len(method.fresh) else f"{method.label} (not run)"
+        shown = method.label
+        if curve.runs < outcome.plan.seeds:
+            shown += (
+                f" ({curve.runs} of {outcome.plan.seeds} seeds)" if curve.runs else " (not run)"
+            )
         curves.append(Curve(curve.epochs, scale * curve.mean, shown, band=band, mark=mark))
     seeds = outcome.plan.seeds
     spread = f", ± 1 sd over {seeds} seeds" if seeds > 1 else ""

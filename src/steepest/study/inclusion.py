@@ -156,7 +156,7 @@ def _list(values: Any) -> str:
 
 _AT_MOMENTUM_0 = _Rule("at momentum 0", True, _without_momentum)
 _AT_LARGE_EPS = _Rule(
-    "as ε grows with the ratio of step and ε kept (of step and √ε, where ε is in the root)",
+    "as ε and with it the step grow",
     False,
     _with_large_eps,
 )

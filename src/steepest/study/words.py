@@ -35,6 +35,21 @@ def value_of(metric: str, value: float | None) -> str:
     return number(value)
 
 
+def span_of(metric: str, value: float, low: float, high: float) -> str:
+    """A difference of a metric's values with its interval: of an error in percentage points.
+
+    Example:
+        >>> span_of("test error", 0.0133, 0.0103, 0.0169)
+        '1.33 percentage points (1.03 to 1.69)'
+        >>> span_of("test loss", 0.5, -0.25, 1.0)
+        '0.5 (−0.25 to 1)'
+    """
+    if is_error(metric):
+        shown = [f"{100 * each:.2f}".replace("-", "−") for each in (value, low, high)]
+        return f"{shown[0]} percentage points ({shown[1]} to {shown[2]})"
+    return f"{number(value)} ({number(low)} to {number(high)})"
+
+
 def is_error(metric: str) -> bool:
     """Whether a metric is a share of examples that are wrong, by its name."""
     return metric.split()[-1] == "error"
