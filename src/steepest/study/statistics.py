@@ -59,7 +59,7 @@ class Summary:
         return sum(map(math.isinf, self.values))
 
 
-def summary(values: Sequence[float]) -> Summary:
+def summary(values: Sequence[float | int]) -> Summary:
     """A sample in a few numbers.
 
     Example:
@@ -148,7 +148,7 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def chance_below(a: Sequence[float], b: Sequence[float]) -> tuple[float, Interval]:
+def chance_below(a: Sequence[float | int], b: Sequence[float | int]) -> tuple[float, Interval]:
     """The chance that a value of A is below B's of the same pair; ties count half.
 
     With the interval of Clopper and Pearson (1934) for that many wins of n, a tie being half a win:
