@@ -56,8 +56,8 @@ def audit(
 ) -> None:
     """Audit the network that `target` sets up; exits with the status that `HELP` documents."""
     with readable_errors(debug or DEBUG.get()):
-        from steepest.cli.user_file import load, require_no_arguments, user_code
         from steepest.errors import ArgumentError
+        from steepest.user_file import load, require_no_arguments, user_code
 
         for name, page in (("--html", html), ("--json", json)):
             if page is not None and not page.parent.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Number = float | int | bool
@@ -82,7 +83,8 @@ class Plan:
     """A study, checked: every name in it is known.
 
     Attributes:
-        problem: "module:name" or "path/to/file.py:name".
+        problem: "module:name" or "path/to/file.py:name", the path relative to the plan's folder: a
+            trial's identity does not depend on where that lies.
         methods: at least one.
         epochs, batch: of every trial.
         seeds: how many fresh seeds the tuned methods are run on; none of them tunes.
@@ -90,6 +92,7 @@ class Plan:
         width: how many trials of one shape run as one batch (1 on a CPU, where more gain nothing);
             part of a trial's configuration, since the last bits depend on it.
         tuning, decay: see there.
+        file: where the plan was read, for errors and for the files beside it; no part of the plan.
     """
 
     problem: str
@@ -101,6 +104,12 @@ class Plan:
     width: int = 1
     tuning: Tuning = Tuning()
     decay: Decay = Decay()
+    file: Path = field(default=Path("plan.toml"), compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the plan are relative to."""
+        return self.file.parent
 
     @property
     def tuning_seeds(self) -> tuple[int, ...]:

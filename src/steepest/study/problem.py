@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ class JaxProblem:
         metrics: (parameters, batch) → name → number, each a mean over the examples of the batch
             ("loss", "error", …). On the three sets these become "train loss", "dev error", ….
         train, dev, test: pytrees of arrays with a leading axis of examples.
+        folder: what the path of a method's file is relative to; no part of the problem.
     """
 
     name: str
@@ -31,6 +33,7 @@ class JaxProblem:
     train: PyTree
     dev: PyTree
     test: PyTree
+    folder: Path = field(default=Path(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,15 @@ class Program:
         name: as the plan has it.
         run: trial → an iterable that yields the metrics after each epoch, name → number, with the
             plan's `select` among them; see `steepest.study.trial.Trial` for what it is handed.
+        data: a function that returns the arrays that it trains on, any pytree, for their
+            fingerprint; None where the problem shows none.
+        folder: as above.
     """
 
     name: str
     run: Callable[[Any], Iterable[Mapping[str, Any]]]
+    data: Callable[[], PyTree] | None = None
+    folder: Path = field(default=Path(), compare=False)
 
 
 Problem = JaxProblem | Program
