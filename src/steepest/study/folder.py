@@ -74,24 +74,24 @@ class LocalFolder(Folder):
     """A folder of this machine: files are written beside and renamed, and flushed to the disk."""
 
     def __init__(self, path: Path):
-        self.local = path
+        self.local = self._path = path
         self.where = str(path)
 
     def require_writable(self) -> None:
         with _failures(self.where, "written"):
             try:
-                self.local.mkdir(parents=True, exist_ok=True)
+                self._path.mkdir(parents=True, exist_ok=True)
             except (FileExistsError, NotADirectoryError) as error:
                 raise StoreError(
                     f"{self.where}: a file is there, not a folder; give the path of a folder"
                 ) from error
-            with tempfile.TemporaryFile(dir=self.local):
+            with tempfile.TemporaryFile(dir=self._path):
                 pass
 
     def names(self, inside: str = "") -> list[str] | None:
         with _failures(self.where, "read"):
             try:
-                with os.scandir(self.local / inside) as entries:
+                with os.scandir(self._path / inside) as entries:
                     return sorted(entry.name for entry in entries)
             except FileNotFoundError:
                 return None
@@ -101,14 +101,14 @@ class LocalFolder(Folder):
                 raise StoreError(f"{self.where}: a file is there, not a folder") from error
 
     def read(self, name: str) -> bytes | None:
-        with _failures(self.local / name, "read"):
+        with _failures(self._path / name, "read"):
             try:
-                return (self.local / name).read_bytes()
+                return (self._path / name).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
     def write(self, name: str, content: bytes) -> None:
-        path = self.local / name
+        path = self._path / name
         with _failures(path, "written"):
             try:
                 write_atomically(path, content)
@@ -117,8 +117,8 @@ class LocalFolder(Folder):
                 write_atomically(path, content)
 
     def move(self, name: str, to: str) -> bool:
-        target = self.local / to
-        with _failures(self.local / name, "moved"):
+        target = self._path / to
+        with _failures(self._path / name, "moved"):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # The name is taken before it is used, so that no two movers use the same.
@@ -126,7 +126,7 @@ class LocalFolder(Folder):
             except FileExistsError:
                 return False
             try:
-                os.replace(self.local / name, target)
+                os.replace(self._path / name, target)
             except BaseException as error:
                 target.unlink()
                 if isinstance(error, FileNotFoundError):
@@ -138,7 +138,7 @@ class LocalFolder(Folder):
         for name in self.names(inside) or ():
             if _PART.fullmatch(name):
                 with contextlib.suppress(FileNotFoundError):
-                    (self.local / inside / name).unlink()
+                    (self._path / inside / name).unlink()
 
 
 class RemoteFolder(Folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from steepest.study.configuration import Surroundings
@@ -30,18 +31,21 @@ class Record:
         plan: as it was run.
         surroundings: what the plan does not say.
         wanted: label → hashes of the trials asked for so far, in the order of asking.
-        complete: whether nothing more is wanted once all of these are there.
+        planned: label → how many trials the method takes, as far as that is known.
+        complete: whether all trials were there at the end.
     """
 
     plan: Plan
     surroundings: Surroundings
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    planned: Mapping[str, int] = field(default_factory=dict)
     complete: bool = False
 
 
 def to_text(record: Record) -> str:
     """The record as JSON."""
     facts = {"format": FORMAT, **asdict(record)}
+    facts["plan"]["file"] = str(record.plan.file)
     return json.dumps(facts, ensure_ascii=False, allow_nan=False)
 
 
@@ -66,6 +70,7 @@ def from_text(text: str) -> Record:
             plan=_plan(facts["plan"]),
             surroundings=_surroundings(facts["surroundings"]),
             wanted={label: tuple(hashes) for label, hashes in facts["wanted"].items()},
+            planned=dict(facts["planned"]),
             complete=facts["complete"],
         )
     except NewerFormatError:
@@ -85,7 +90,11 @@ def _plan(facts: dict[str, Any]) -> Plan:
         )
         for method in facts["methods"]
     )
-    parts: dict[str, Any] = {"tuning": Tuning(**facts["tuning"]), "decay": Decay(**facts["decay"])}
+    parts: dict[str, Any] = {
+        "tuning": Tuning(**facts["tuning"]),
+        "decay": Decay(**facts["decay"]),
+        "file": Path(facts["file"]),
+    }
     return Plan(**facts | {"methods": methods, **parts})
 
 

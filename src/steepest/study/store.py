@@ -194,6 +194,12 @@ class Store:
                 if not name.startswith(".") and not _NAME.fullmatch(name):
                     self._set_aside(f"{_RESULTS}/{place}/{name}", "not the name of a result")
 
+    def count_set_aside(self) -> int:
+        """How many files were set aside, ever."""
+        found = self._folder.names(_SET_ASIDE) or []
+        inside = {name: self._folder.names(f"{_SET_ASIDE}/{name}") for name in found}
+        return sum(1 if names is None else len(names) for names in inside.values())
+
     def _known(self) -> dict[str, list[str]]:
         """Hash → the folders that have a result of this name."""
         if self._places is None:
