@@ -168,8 +168,10 @@ def _run(path: Path) -> ModuleType:
     try:
         with user_code(path):
             spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         _forget(_of_folder(folder, before))
+        if isinstance(error, (SyntaxError, ValueError)):  # of text that cannot even be parsed
+            raise UserCodeError(f"{path}: {type(error).__name__}: {error}") from error
         raise
     brought = _of_folder(folder, before)
     digests = {file: _digest(file) for file in brought.values()} | {path: digest}

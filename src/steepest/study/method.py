@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -17,7 +18,7 @@ import optax
 
 from steepest import methods
 from steepest.descent import descend
-from steepest.errors import ArgumentError
+from steepest.errors import ArgumentError, SteepestError
 from steepest.study.configuration import LEARNING_RATE
 from steepest.user_file import load_object, nearest, split, user_code
 
@@ -61,11 +62,13 @@ class MethodFactory:
             UserCodeError: the function is a user's and raises.
         """
         self.check_names(hyperparameters)
-        if self.file is None:
-            built = self.function(**hyperparameters)
-        else:
-            with user_code(self.file):
+        try:
+            with user_code(self.file) if self.file else nullcontext():
                 built = self.function(**hyperparameters)
+        except SteepestError:
+            raise
+        except Exception as error:  # Optax's factories raise what they like
+            raise ArgumentError(f"{self.name}: {type(error).__name__}: {error}") from error
         if not isinstance(built, optax.GradientTransformation):
             raise ArgumentError(
                 f"{self.name} makes a {type(built).__name__} and no method; it must return an "
@@ -73,19 +76,27 @@ class MethodFactory:
             )
         return built
 
-    def check_names(self, names: Any) -> None:
+    def check_names(self, names: Iterable[str]) -> None:
         """
         Raises:
             ArgumentError: one of them is no hyperparameter of the method, or one is missing.
         """
-        known = [LEARNING_RATE, *self.defaults]
-        for name in names:
-            if name not in known and not self.open:
-                hint = nearest(name, known) or f"; it takes {', '.join(known)}."
-                raise ArgumentError(f"{self.name} takes no {name}{hint}")
+        names = set(names)
+        for name in sorted(names):
+            self.check_name(name)
         for name, default in self.defaults.items():
             if default is REQUIRED and name not in names:
                 raise ArgumentError(f"{self.name} needs {name}, which has no default.")
+
+    def check_name(self, name: str) -> None:
+        """
+        Raises:
+            ArgumentError: it is no hyperparameter of the method; the nearest one is said.
+        """
+        known = [LEARNING_RATE, *self.defaults]
+        if name not in known and not self.open:
+            hint = nearest(name, known) or f"; it takes {', '.join(known)}."
+            raise ArgumentError(f"{self.name} takes no {name}{hint}")
 
     @cached_property
     def sha256(self) -> str | None:
