@@ -74,9 +74,9 @@ StorePlace = Annotated[
 
 @study.command(help=INIT_HELP)
 def init(
-    plan: Annotated[
-        Path, typer.Argument(metavar="[PLAN.toml]", help="Where to write it.", show_default=True)
-    ] = Path("plan.toml"),
+    plan: Annotated[Path, typer.Argument(metavar="PLAN.toml", help="Where to write it.")] = Path(
+        "plan.toml"
+    ),
     debug: Debug = False,
 ) -> None:
     """Write the commented plan."""
