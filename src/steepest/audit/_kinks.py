@@ -19,9 +19,9 @@ from steepest.pieces import CHOICES, _smooth as smooth, called_jaxpr, user_line
 from steepest.pieces._choices import EQUALITIES
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
+from steepest.pieces._interpret import interpret
 from steepest.pieces._number import dtype_eps
 from steepest.pieces._source import defined_by_jax
-from steepest.pieces._uses import last_uses
 from steepest.pieces._walk import TIE_FACTOR
 
 
@@ -92,29 +92,8 @@ class Kinks:
             return [np.asarray(out.value) for out in self._run(closed, args)]
 
     def _run(self, closed: jex_core.ClosedJaxpr, args: Sequence[_Number]) -> list[_Number]:
-        jaxpr = closed.jaxpr
-        used = last_uses(jaxpr)
-        env: dict[Any, _Number] = {
-            var: _constant(c, getattr(var.aval, "dtype", None))
-            for var, c in zip(jaxpr.constvars, closed.consts, strict=True)
-        }
-        env.update(zip(jaxpr.invars, args, strict=True))
-
-        def read(atom: Any) -> _Number:
-            if isinstance(atom, jex_core.Literal):
-                dtype = atom.aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
-                return _constant(np.asarray(atom.val, dtype), dtype)
-            return env[atom]
-
-        for i, eqn in enumerate(jaxpr.eqns):
-            if not any(var in used for var in eqn.outvars):
-                continue
-            outs = self._equation(eqn, [read(atom) for atom in eqn.invars])
-            env.update(zip(eqn.outvars, outs, strict=True))
-            for atom in eqn.invars:
-                if not isinstance(atom, jex_core.Literal) and used.get(atom) == i:
-                    env.pop(atom, None)
-        return [read(atom) for atom in jaxpr.outvars]
+        one = lambda eqn, inputs, _: self._equation(eqn, inputs)
+        return interpret(closed, args, _constant, one)
 
     def _equation(self, eqn: Any, inputs: list[_Number]) -> list[_Number]:
         name, params = eqn.primitive.name, eqn.params

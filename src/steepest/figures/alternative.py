@@ -6,7 +6,7 @@ from typing import Any
 
 from steepest.figures.certificate import panels_of
 from steepest.theorems.certificate import Certificate
-from steepest.theorems.curves import Curves, Titled
+from steepest.theorems.curves import Curve, Curves, Panelled, Titled
 from steepest.theorems.landscape import Landscape
 from steepest.theorems.network_degrees import NetworkDegrees
 
@@ -18,7 +18,11 @@ def describe(obj: Any) -> str:
         >>> describe(Curves((), xlabel="step", ylabel="$f$", title="descent"))
         'descent: f against step.'
     """
-    panels = panels_of(obj) if isinstance(obj, Certificate) else (obj,)
+    panels = (obj,)
+    if isinstance(obj, Certificate):
+        panels = panels_of(obj)
+    elif isinstance(obj, Panelled):
+        panels = obj.panels
     if len(panels) == 1:
         return _panel(panels[0])
     return " ".join(f"Panel {k}: {_panel(panel)}" for k, panel in enumerate(panels, 1))
@@ -39,6 +43,11 @@ def _panel(panel: Any) -> str:
         return f"{panel!r}."
     title = f"{panel.title}: " if panel.title else ""
     scale = ", logarithmic" if panel.yscale == "log" else ""
-    labels = [curve.label for curve in panel.curves if curve.label]
+    labels = [_curve(curve) for curve in panel.curves if curve.label]
     curves = f"; curves: {', '.join(labels)}" if labels else ""
     return f"{title}{panel.ylabel}{scale} against {panel.xlabel}{curves}.".replace("$", "")
+
+
+def _curve(curve: Curve) -> str:
+    note = f" (marked: {curve.mark.note})" if curve.mark is not None and curve.mark.note else ""
+    return f"{curve.label}{note}"

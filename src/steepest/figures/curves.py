@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from steepest.figures.backend import Axes
 from steepest.figures.labels import label
+from steepest.figures.marks import draw_infinite, draw_marks
 from steepest.figures.scales import set_scale
-from steepest.figures.style import PALETTE, ROLES, styled
+from steepest.figures.style import BAND, PALETTE, ROLES, styled
 from steepest.theorems.curves import Curves
 
 # Beyond this many, markers are stored as pixels inside the vector formats, which would else weigh
 # megabytes and take seconds to show.
 _MANY_MARKERS = 3_000
+# Beyond the palette's colours they come again, dashed and dotted.
+_LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
 
 
 def draw_curves(curves: Curves, ax: Axes) -> None:
-    """Draw one panel on `ax`: lines, labels, scales, and a legend below the axes."""
+    """Draw one panel on `ax`: lines, bands, marks, scales, and a legend below the axes."""
     with styled():
         # The palette is given to these axes, which the caller may have made under another style.
         ax.set_prop_cycle(color=PALETTE)
+        coloured, colours = 0, []
         for curve in curves.curves:
             options = dict(ROLES[curve.role])
             if curve.role == "points" and len(curve.x) > _MANY_MARKERS:
                 options["rasterized"] = True
+            if curve.role == "data":
+                options["linestyle"] = _LINES[coloured // len(PALETTE) % len(_LINES)]
+            coloured += "color" not in options
             if len(curve.x) == 1:  # a line through one point is invisible
                 options |= {"marker": "o", "markersize": 6}
-            ax.plot(curve.x, curve.y, label=label(curve.label) or "_nolegend_", **options)
+            (line,) = ax.plot(curve.x, curve.y, label=label(curve.label) or "_nolegend_", **options)
+            colours.append(str(line.get_color()))
+            if curve.band is not None:
+                ax.fill_between(curve.x, *curve.band, color=colours[-1], **BAND)
         set_scale(ax, "x", curves.xscale, [curve.x for curve in curves.curves])
         set_scale(ax, "y", curves.yscale, [curve.y for curve in curves.curves])
+        pairs = list(zip(curves.curves, colours, strict=True))
+        above = [(c.x[np.isposinf(c.y)], colour, c.infinite) for c, colour in pairs if c.infinite]
+        draw_infinite(ax, above)
+        draw_marks(ax, [(c.mark, colour) for c, colour in pairs if c.mark is not None])
         ax.set_xlabel(label(curves.xlabel))
         ax.set_ylabel(label(curves.ylabel))
         if curves.title:

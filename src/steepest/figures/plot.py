@@ -21,7 +21,7 @@ from steepest.figures.network import draw_network
 from steepest.figures.style import styled
 from steepest.inputs import as_point
 from steepest.theorems.certificate import Certificate
-from steepest.theorems.curves import Curve, Curves, Titled
+from steepest.theorems.curves import Curve, Curves, Panelled, Titled
 from steepest.theorems.landscape import Landscape
 from steepest.theorems.network_degrees import NetworkDegrees
 from steepest.trajectory import Trajectory
@@ -40,8 +40,9 @@ def plot(obj: Any, ax: Any = None) -> Any:
     Arguments:
         obj: a `Curves` (one panel), a `Certificate` (the panels of its `figure`, else its two
             sides against the steps) or a `Trajectory` (f against
-            time), a `ClarkeDifferential` or an `AutodiffCheck` (for d ≤ 2), a `NetworkDegrees`, or
-            a `Landscape` (level curves with paths and arrows).
+            time), a `ClarkeDifferential` or an `AutodiffCheck` (for d ≤ 2), a `NetworkDegrees`,
+            a `Landscape` (level curves with paths and arrows), or the outcome of a study (its
+            learning curves, its step sizes, its budgets).
         ax: Matplotlib axes; for an object of several panels, as many in a sequence or an array.
 
     Returns:
@@ -77,11 +78,12 @@ def _(obj: Curves, ax: Any = None) -> Axes:
 
 @plot.register
 def _(obj: Certificate, ax: Any = None) -> Any:
-    panels = panels_of(obj)
-    axes = _axes_for(len(panels), ax)
-    for panel, each in zip(panels, axes, strict=True):
-        plot(panel, each)
-    return axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
+    return _panel_by_panel(panels_of(obj), ax)
+
+
+@plot.register
+def _(obj: Panelled, ax: Any = None) -> Any:
+    return _panel_by_panel(obj.panels, ax)
 
 
 @plot.register
@@ -133,6 +135,13 @@ def _(obj: AutodiffCheck, ax: Any = None) -> Axes:
     only.plot(at[0], at[1] if len(at) > 1 else 0.0, "x", markersize=9, label="jax.grad")
     only.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=1, frameon=False, fontsize=8)
     return only
+
+
+def _panel_by_panel(panels: tuple[Any, ...], ax: Any) -> Any:
+    axes = _axes_for(len(panels), ax)
+    for panel, each in zip(panels, axes, strict=True):
+        plot(panel, each)
+    return axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
 
 
 def _axes_for(panels: int, ax: AxesOrSequence | None) -> list[Axes]:

@@ -6,26 +6,34 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+from matplotlib.scale import LogScale
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from steepest.figures.backend import Axes
 
 
 def set_scale(
-    ax: Axes, which: Literal["x", "y"], scale: Literal["linear", "log"], data: Sequence[np.ndarray]
+    ax: Axes,
+    which: Literal["x", "y"],
+    scale: Literal["linear", "log", "log2"],
+    data: Sequence[np.ndarray],
 ) -> None:
     """Set one axis's scale for these data, as far as they allow it.
 
     A logarithmic axis stays linear where no value is positive, since it has no limits then, and
     where all lie within a factor of two, since the two are the same to the eye and powers of ten
-    name no value there.
+    name no value there. One of powers of two names them as such, as far as there is room.
     """
     axis = ax.xaxis if which == "x" else ax.yaxis
     values = np.concatenate([np.ravel(each) for each in data]) if data else np.zeros(0)
     values = values[np.isfinite(values)]
     positive = values[values > 0]
     span = positive.max() / positive.min() if len(positive) else 1.0
-    if scale == "log" and span > 2.0:
+    if scale == "log2" and len(positive):
+        ax.set(**{f"{which}scale": LogScale(axis, base=2, subs=())})
+        axis.set_major_locator(LogLocator(base=2, numticks=9))
+        axis.set_minor_locator(NullLocator())
+    elif scale == "log" and span > 2.0:
         ax.set(**{f"{which}scale": "log"})
         if span < 10.0:
             if span > 4.0:  # all nine between two powers would run into each other

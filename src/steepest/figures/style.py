@@ -58,6 +58,9 @@ ROLES: dict[str, dict[str, Any]] = {
 """Keyword arguments of `Axes.plot` for each role of a `Curve`; "data" and "points" take the
 palette's next colour."""
 
+BAND: dict[str, Any] = {"alpha": 0.16, "linewidth": 0, "zorder": 1.2}
+"""Keyword arguments of the band around a curve, of its colour."""
+
 PANEL = (5.2, 3.7)
 SINGLE = (6.8, 4.2)
 """Inches: one panel of several, and a panel alone."""

@@ -41,8 +41,8 @@ from steepest.pieces import called_jaxpr
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
 from steepest.pieces._host import is_key
+from steepest.pieces._interpret import last_uses
 from steepest.pieces._source import defined_by_jax
-from steepest.pieces._uses import last_uses
 
 
 def _is_reference(atom: Any) -> bool:

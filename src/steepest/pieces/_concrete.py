@@ -18,6 +18,7 @@ from jax.extend import core as jex_core
 
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._host import is_host, is_key, to_host
+from steepest.pieces._interpret import interpret
 
 Rule = Callable[..., Any]
 
@@ -43,19 +44,8 @@ def evaluate(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
 
 def run(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
     """The outputs of a program on NumPy's arrays, in float64. See `run_in_double`."""
-    jaxpr = closed.jaxpr
-    env: dict[Any, Any] = dict(zip(jaxpr.constvars, map(widened, closed.consts), strict=True))
-    env.update(zip(jaxpr.invars, args, strict=True))
-
-    def read(atom: Any) -> Any:
-        if isinstance(atom, jex_core.Literal):
-            return widened(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore
-        return env[atom]
-
-    for eqn in jaxpr.eqns:
-        outs = evaluate(eqn, [read(atom) for atom in eqn.invars])
-        env.update(zip(eqn.outvars, outs, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    given = lambda value, dtype: widened(value)
+    return interpret(closed, args, given, lambda eqn, values, _: evaluate(eqn, values))
 
 
 def widened(value: Any) -> Any:

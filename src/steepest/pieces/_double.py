@@ -11,6 +11,7 @@ from jax import lax
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
+from steepest.pieces._interpret import interpret
 from steepest.pieces._source import user_line
 
 # Call-like primitives: the function inside is the function; a custom rule beside it is not.
@@ -91,23 +92,9 @@ def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
         UnsupportedPrimitiveError: a primitive that carries a program of its own in a way not known
             here, with the user's line.
     """
-    return _run(closed.jaxpr, [_widen(c) for c in closed.consts], [_widen(a) for a in args])
-
-
-def _run(jaxpr: jex_core.Jaxpr, consts: list[Any], args: list[Any]) -> list[Any]:
-    env: dict[jex_core.Var, Any] = {}
-
-    def read(atom: Any) -> Any:
-        if isinstance(atom, jex_core.Literal):
-            return _widen(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore[reportAttributeAccessIssue]
-        return env[atom]
-
-    env.update(zip(jaxpr.constvars, consts, strict=True))
-    env.update(zip(jaxpr.invars, args, strict=True))
-    for eqn in jaxpr.eqns:
-        outs = evaluate_equation(eqn, [read(atom) for atom in eqn.invars])
-        env.update(zip(eqn.outvars, outs, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+    given = lambda value, dtype: _widen(value)
+    one = lambda eqn, values, _: evaluate_equation(eqn, values)
+    return interpret(closed, [_widen(a) for a in args], given, one)
 
 
 def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:

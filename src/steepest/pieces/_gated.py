@@ -30,10 +30,10 @@ from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
+from steepest.pieces._interpret import interpret
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
-from steepest.pieces._uses import last_uses
 
 _LONGEST_SCAN = 1000
 
@@ -184,24 +184,8 @@ class _Run:
         self, closed: jex_core.ClosedJaxpr, args: Sequence[tuple[Any, bool]]
     ) -> list[tuple[Any, bool]]:
         """Each number with whether it depends on x."""
-        jaxpr = closed.jaxpr
-        used = last_uses(jaxpr)
-        env: dict[Any, tuple[Any, bool]] = {
-            var: (_double(c), False) for var, c in zip(jaxpr.constvars, closed.consts, strict=True)
-        }
-        env.update(zip(jaxpr.invars, args, strict=True))
-
-        def read(atom: Any) -> tuple[Any, bool]:
-            if isinstance(atom, jex_core.Literal):
-                dtype = atom.aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
-                return _double(np.asarray(atom.val, dtype)), False
-            return env[atom]
-
-        for eqn in jaxpr.eqns:
-            if any(var in used for var in eqn.outvars):
-                outs = self.equation(eqn, [read(atom) for atom in eqn.invars])
-                env.update(zip(eqn.outvars, outs, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+        given = lambda value, dtype: (_double(value), False)
+        return interpret(closed, args, given, lambda eqn, inputs, _: self.equation(eqn, inputs))
 
     def equation(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         name = eqn.primitive.name

@@ -20,10 +20,10 @@ from steepest.pieces._affine import OPERATIONS, Affine, NotAffine, constant, lab
 from steepest.pieces._choices import CHOICES
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES, called_jaxpr
+from steepest.pieces._interpret import interpret
 from steepest.pieces._program import Program
 from steepest.pieces._smooth import STRUCTURAL
 from steepest.pieces._source import defined_by_jax, user_line
-from steepest.pieces._uses import last_uses
 
 _SAME = 1e-14  # forms of one place whose difference is a smaller share of them are one
 
@@ -113,21 +113,8 @@ class _Reader:
         return self.assembled(out.widened(self.width))
 
     def jaxpr(self, closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
-        jaxpr = closed.jaxpr
-        used = last_uses(jaxpr)
-        env: dict[Any, Any] = dict(zip(jaxpr.constvars, map(widened, closed.consts), strict=True))
-        env.update(zip(jaxpr.invars, args, strict=True))
-
-        def read(atom: Any) -> Any:
-            if isinstance(atom, jex_core.Literal):
-                return widened(np.asarray(atom.val, atom.aval.dtype))  # pyright: ignore
-            return env[atom]
-
-        for eqn in jaxpr.eqns:
-            if any(var in used for var in eqn.outvars):
-                outs = self.equation(eqn, [read(atom) for atom in eqn.invars])
-                env.update(zip(eqn.outvars, outs, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+        given = lambda value, dtype: widened(value)
+        return interpret(closed, args, given, lambda eqn, values, _: self.equation(eqn, values))
 
     def equation(self, eqn: Any, values: list[Any]) -> list[Any]:
         name = eqn.primitive.name

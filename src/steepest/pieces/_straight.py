@@ -11,10 +11,10 @@ from jax.extend import core as jex_core
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, EQUALITIES
 from steepest.pieces._double import called_jaxpr, evaluate_equation
+from steepest.pieces._interpret import interpret
 from steepest.pieces._linear_algebra import REQUIREMENTS
 from steepest.pieces._number import dtype_eps
 from steepest.pieces._program import Program
-from steepest.pieces._uses import last_uses
 from steepest.pieces._walk import TIE_FACTOR
 
 
@@ -58,31 +58,13 @@ def _constant(value: Any, dtype: Any) -> _Value:
 def _run(
     closed: jex_core.ClosedJaxpr, args: list[_Value], ties: list[Any], tie_tol: float | None
 ) -> list[_Value]:
-    jaxpr = closed.jaxpr
-    used = last_uses(jaxpr)
-    env: dict[Any, _Value] = {
-        v: _constant(c, getattr(v.aval, "dtype", None))
-        for v, c in zip(jaxpr.constvars, closed.consts, strict=True)
-    }
-    env.update(zip(jaxpr.invars, args, strict=True))
-
-    def read(atom: Any) -> _Value:
-        if isinstance(atom, jex_core.Literal):
-            dtype = atom.aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
-            return _constant(np.asarray(atom.val, dtype), dtype)
-        return env[atom]
-
-    for eqn in jaxpr.eqns:
-        if not any(v in used for v in eqn.outvars):
-            continue
-        inputs = [read(atom) for atom in eqn.invars]
+    def equation(eqn: Any, inputs: list[_Value], _: Any) -> list[_Value]:
         inner = called_jaxpr(eqn)
         if inner is not None:
-            outs = _run(inner, inputs, ties, tie_tol)
-        else:
-            outs = _equation(eqn, inputs, ties, tie_tol)
-        env.update(zip(eqn.outvars, outs, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+            return _run(inner, inputs, ties, tie_tol)
+        return _equation(eqn, inputs, ties, tie_tol)
+
+    return interpret(closed, args, _constant, equation)
 
 
 def _equation(

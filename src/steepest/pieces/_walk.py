@@ -31,13 +31,13 @@ from steepest.pieces._control import CONTROL
 from steepest.pieces._double import IDENTITIES, called_jaxpr
 from steepest.pieces._equality import equality
 from steepest.pieces._host import namespace
+from steepest.pieces._interpret import interpret
 from steepest.pieces._number import Number, constant, dtype_eps, is_float_type
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._state import TIE_FACTOR as TIE_FACTOR, NeedsBranch as NeedsBranch, State
 from steepest.pieces._step import step
 from steepest.pieces._tape import Tape
-from steepest.pieces._uses import last_uses
 
 _FEW = 64  # a constant of so many numbers is cheap to compare with others
 
@@ -87,28 +87,7 @@ class _Walk(State):
         return Walked(self.tape, float(out.value), self.bad_line if bad else None)
 
     def jaxpr(self, closed: jex_core.ClosedJaxpr, args: list[Number]) -> list[Number]:
-        jaxpr = closed.jaxpr
-        env: dict[Any, Number] = {}
-        last_use = last_uses(jaxpr)
-        for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
-            env[var] = constant(const, getattr(var.aval, "dtype", None))
-        env.update(zip(jaxpr.invars, args, strict=True))
-
-        def read(atom: Any) -> Number:
-            if isinstance(atom, jex_core.Literal):
-                return constant(np.asarray(atom.val, atom.aval.dtype), atom.aval.dtype)  # pyright: ignore
-            return env[atom]
-
-        for i, eqn in enumerate(jaxpr.eqns):
-            if not any(var in last_use for var in eqn.outvars):
-                continue  # nothing reads its results
-            inputs = [read(atom) for atom in eqn.invars]
-            outs = self.equation(eqn, inputs, [var in last_use for var in eqn.outvars])
-            env.update(zip(eqn.outvars, outs, strict=True))
-            for atom in eqn.invars:
-                if not isinstance(atom, jex_core.Literal) and last_use.get(atom) == i:
-                    env.pop(atom, None)
-        return [read(atom) for atom in jaxpr.outvars]
+        return interpret(closed, args, constant, self.equation)
 
     def equation(self, eqn: Any, inputs: list[Number], wanted: list[bool]) -> list[Number]:
         name = eqn.primitive.name

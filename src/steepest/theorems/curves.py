@@ -6,6 +6,7 @@ title over it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,17 +15,35 @@ from jaxtyping import Float
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a curve that is to be seen, with a note of a word or two beside the axes."""
+
+    x: float
+    y: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Curve:
     """One line: points (x, y), a label for the legend, and what it stands for.
 
     `role` decides how it is drawn: "data" a solid line in the next colour, "bound" a dashed dark
     line, "reference" a thin grey one, "points" markers without a line.
+
+    Attributes:
+        band: the low and the high side of a band around it.
+        mark: a point of it to mark.
+        infinite: what points with y = ∞ are called, which are then shown above all others; where
+            it is empty they are not shown.
     """
 
     x: Float[np.ndarray, " n"]
     y: Float[np.ndarray, " n"]
     label: str
     role: Literal["data", "bound", "reference", "points"] = "data"
+    band: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]] | None = None
+    mark: Mark | None = None
+    infinite: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +54,7 @@ class Curves:
     xlabel: str
     ylabel: str
     title: str = ""
-    xscale: Literal["linear", "log"] = "linear"
+    xscale: Literal["linear", "log", "log2"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
 
 
@@ -45,3 +64,12 @@ class Titled:
 
     panel: Any
     title: str
+
+
+class Panelled(ABC):
+    """What is drawn as several panels."""
+
+    @property
+    @abstractmethod
+    def panels(self) -> tuple[Any, ...]:
+        """The panels, in order."""
