@@ -239,3 +239,18 @@ def test_a_pickle_of_another_structure_is_named(content, tmp_path):
     (tmp_path / "test_batch").write_bytes(pickle.dumps(content))
     with pytest.raises(st.DataError, match="test_batch"):
         read_cifar10(tmp_path)
+
+
+def test_the_construction_of_wilson_et_al():
+    """On the full batch gradient descent misses no fresh point, Adam the rarer class."""
+    problem = steepest.study.wilson_construction
+    train, dev, test = problem.data()
+    assert [len(y) for _, y in (train, dev, test)] == [200, 1000, 4000]
+    f = lambda w: problem.loss(w, train, jax.random.key(0))
+    for method, share in (
+        (st.methods.gradient_descent(200 * 0.004), 0.0),
+        (st.methods.adam(1e-3), float(np.mean(test[1] < 0))),
+    ):
+        w = st.descend(f, problem.init(jax.random.key(1)), method, 2000).final
+        assert problem.metrics(w, train)["error"] == 0
+        assert problem.metrics(w, test)["error"] == pytest.approx(share)

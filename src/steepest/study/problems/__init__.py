@@ -12,5 +12,6 @@ PROBLEMS: dict[str, str] = {
     "mnist1d_mlp": "steepest.study.problems.mnist_1d",
     "mnist1d_conv": "steepest.study.problems.mnist_1d",
     "cifar10_conv": "steepest.study.problems.cifar10",
+    "wilson_construction": "steepest.study.problems.wilson_construction",
 }
 """Name in `steepest.study` → the module that has it."""
