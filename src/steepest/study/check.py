@@ -27,7 +27,7 @@ SETS = ("train", "dev", "test")
 
 
 def check_before_running(plan: Plan, problem: Problem) -> None:
-    """Try a JAX problem on one batch: its data, `init`, `loss`, `metrics` and a step of each method.
+    """Try a JAX problem on a batch: its data, `init`, `loss`, `metrics`, a step of each method.
 
     Of a program nothing can be tried: its metrics are known when its first epoch ends.
 
@@ -113,8 +113,8 @@ def check_set(data: PyTree, name: str) -> int:
             )
         if len(leaf) != len(leaves[0][1]):
             raise DataError(
-                f"{shown} has {len(leaf)} examples and {first} {len(leaves[0][1])}; the arrays of a "
-                "set must have one length."
+                f"{shown} has {len(leaf)} examples and {first} {len(leaves[0][1])}; the arrays of "
+                "a set must have one length."
             )
         if not len(leaf):
             raise DataError(f"{shown} is empty, of shape {leaf.shape}.")
@@ -143,15 +143,13 @@ def _require_alike(train: PyTree, other: PyTree, name: str) -> None:
             f"{name} is {jax.tree.structure(other)} and train {jax.tree.structure(train)}; "
             "the sets must be built alike."
         )
-    pairs = zip(
-        jax.tree_util.tree_flatten_with_path(train)[0], jax.tree.leaves(other), strict=True
-    )
+    pairs = zip(jax.tree_util.tree_flatten_with_path(train)[0], jax.tree.leaves(other), strict=True)
     for (path, a), b in pairs:
         if a.shape[1:] != b.shape[1:] or a.dtype != b.dtype:
             raise DataError(
-                f"{leaf_name(name, path)} holds examples of shape {b.shape[1:]} and type {b.dtype}, "
-                f"{leaf_name('train', path)} of shape {a.shape[1:]} and type {a.dtype}; they must "
-                "be alike."
+                f"{leaf_name(name, path)} holds examples of shape {b.shape[1:]} and type "
+                f"{b.dtype}, {leaf_name('train', path)} of shape {a.shape[1:]} and type {a.dtype}; "
+                "they must be alike."
             )
 
 
@@ -194,8 +192,8 @@ def _require_parameters(parameters: PyTree) -> None:
     for path, leaf in jax.tree_util.tree_flatten_with_path(parameters)[0]:
         if not isinstance(leaf, float) and not hasattr(leaf, "dtype"):
             raise ArgumentError(
-                f"{leaf_name('init(key)', path)} is a {type(leaf).__name__}; the parameters must be "
-                "arrays of floats and nothing else (of an Equinox module, the part that "
+                f"{leaf_name('init(key)', path)} is a {type(leaf).__name__}; the parameters must "
+                "be arrays of floats and nothing else (of an Equinox module, the part that "
                 "eqx.partition(model, eqx.is_inexact_array) puts first)."
             )
 

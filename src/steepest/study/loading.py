@@ -134,7 +134,9 @@ def _require_use(function: Callable[..., Any], data: Path | None, spec: str) -> 
 
 def _three(sets: Any, spec: str) -> tuple[Any, Any, Any]:
     if not isinstance(sets, (tuple, list)) or len(sets) != 3:
-        got = f"{len(sets)} parts" if isinstance(sets, (tuple, list)) else f"a {type(sets).__name__}"
+        got = (
+            f"{len(sets)} parts" if isinstance(sets, (tuple, list)) else f"a {type(sets).__name__}"
+        )
         raise DataError(f"{spec}: data() returns {got}; it must return (train, dev, test).")
     return sets[0], sets[1], sets[2]
 
