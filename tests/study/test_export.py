@@ -80,7 +80,7 @@ def test_columns_are_named_apart_and_numbers_read_back(tmp_path):
     ]
     for row in table:
         result = store.read(row["hash"])
-        error = result.metrics["dev error"][int(row["epoch"]) - 1]
+        error = float(result.metrics["dev error"][int(row["epoch"]) - 1])
         assert float(row["dev error"]) == error
         assert row["hash (metric)"] == (repr(error) if row["label"] == "A" else "")
         assert row["seed (hyperparameter)"] == ("3" if row["label"] == "B" else "")
