@@ -108,7 +108,9 @@ def test_all_is_run_once_whoever_comes_and_goes(data):
             alive.append(f"w{step}")
         if len(alive) > 1 and data.draw(st_.booleans()):
             dead = alive.pop(data.draw(st_.integers(0, len(alive) - 1)))
-            dispatcher.lost([dead])
+            running = len(dispatcher.running)
+            had = dispatcher.lost([dead])
+            assert len(dispatcher.running) == running - len(had.get(dead, ()))
         dispatcher.assign(alive)
         if dispatcher.running:
             batch = data.draw(st_.sampled_from(dispatcher.running))
