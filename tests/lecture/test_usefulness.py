@@ -5,12 +5,12 @@ from functools import cache
 
 import pytest
 
-from planted_study import HERE, bowl, method, plan, run
+from planted_study import HERE, bowl, method, plan, result, run
 from steepest.lecture import usefulness
 from steepest.lecture.claim import Setting
 from steepest.lecture.fair_tuning import certified
 from steepest.lecture.finding import against_paper, turned
-from steepest.study.outcome import read_outcome
+from steepest.study.outcome import SETS, read_outcome
 from steepest.study.plan_file import read_plan
 
 STUDY = plan(
@@ -92,9 +92,9 @@ def test_what_was_not_run_is_seen():
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ({"adam": 0.2}, "as in the paper, the non-adaptive method is better"),
-        ({"adam": -0.04}, "unlike in the paper, the adaptive method is better"),
-        ({"adam": -0.012}, "unlike in the paper, the two are not told apart"),
+        ({"adam": 0.2}, "As in the paper, the non-adaptive method is better"),
+        ({"adam": -0.04}, "Unlike in the paper, the adaptive method is better"),
+        ({"adam": -0.012}, "Unlike in the paper, the two are not told apart"),
     ],
 )
 def test_the_finding_stands_beside_the_papers_whichever_it_is(by, words):
@@ -140,3 +140,16 @@ def test_the_two_studies_are_read_off_one():
     assert second.methods[0] == first.methods[0]
     assert second.methods[1].plan.tune == {"momentum": (0.0, 0.9)}
     assert len(second.comparisons["test error"]) == 1
+
+
+def test_equal_means_are_no_order():
+    equal = lambda trial: result(trial, {f"{p} error": abs(trial.step_size - 1) for p in SETS})
+    outcome = read_outcome(STUDY, HERE, run(STUDY, equal))
+    said = turned(outcome, outcome)
+    assert "stays gradient_descent = heavy_ball = adam; of 3 pairs 0 are told apart" in said
+    assert "Chosen: gradient_descent step 1; heavy_ball step 1; adam step 1." in said
+    fails = lambda trial: result(trial, {}, 1) if trial.method == "adam" else equal(trial)
+    failed = read_outcome(STUDY, HERE, run(STUDY, fails))
+    assert "turns from" in turned(outcome, failed)
+    assert "to gradient_descent = heavy_ball, adam diverged" in turned(outcome, failed)
+    assert certified(failed, "planted").holds is False

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from steepest.study.comparison import equal
 from steepest.study.outcome import MethodOutcome, StudyOutcome
-from steepest.study.words import value_of
+from steepest.study.words import mean_and_sd
 
 NON_ADAPTIVE = ("gradient_descent", "heavy_ball")
 
@@ -27,15 +30,16 @@ def against_paper(outcome: StudyOutcome) -> tuple[str, ...]:
             if {c.first, c.second} == {plain.label, adaptive.label}
         )
         verdict = (
-            "as in the paper, the non-adaptive method is better"
+            "As in the paper, the non-adaptive method is better"
             if found.worse(adaptive.label)
-            else "unlike in the paper, the adaptive method is better"
+            else "Unlike in the paper, the adaptive method is better"
             if found.worse(plain.label)
-            else "unlike in the paper, the two are not told apart"
+            else "Unlike in the paper, the two are not told apart"
         )
         said.append(
             f"{metric}, best non-adaptive against best adaptive method by {outcome.select}: "
-            f"{_value(plain, metric)}, {_value(adaptive, metric)}. {found.verdict}: {verdict}."
+            f"{_value(plain, metric)}, {_value(adaptive, metric)}. "
+            f"{found.verdict[0].upper()}{found.verdict[1:]}. {verdict}."
         )
     return tuple(said)
 
@@ -43,7 +47,7 @@ def against_paper(outcome: StudyOutcome) -> tuple[str, ...]:
 def turned(first: StudyOutcome, second: StudyOutcome) -> str:
     """Whether the order of the methods is another when momentum and ε are tuned, too."""
     metric = first.reported
-    before, after = (" < ".join(_order(outcome, metric)) for outcome in (first, second))
+    before, after = (_order(outcome, metric) for outcome in (first, second))
     told = [
         sum(c.kind.endswith("better") for c in outcome.comparisons[metric])
         for outcome in (first, second)
@@ -52,17 +56,27 @@ def turned(first: StudyOutcome, second: StudyOutcome) -> str:
     return (
         f"With momentum and ε tuned too the order of the mean {metric}s {turns}; of "
         f"{len(first.comparisons[metric])} pairs {told[0]} are told apart before and {told[1]} "
-        "after."
+        f"after. Chosen: {'; '.join(_chosen(second))}."
     )
 
 
-def _order(outcome: StudyOutcome, metric: str) -> list[str]:
-    """The methods by their mean, the lowest first, equal ones as in the plan; at the end those of
-    which it is not known."""
+def _chosen(outcome: StudyOutcome) -> list[str]:
+    return [f"{m.label} {m.tuned.chosen}" for m in outcome.methods if m.tuned is not None]
+
+
+def _order(outcome: StudyOutcome, metric: str) -> str:
+    """The methods by their mean, the lowest first; at the end those of which it is not known."""
     means = {method.label: method.summary(metric).mean for method in outcome.methods}
     known = {label: mean for label, mean in means.items() if mean is not None}
-    unknown = [f"{label} (diverged)" for label in means if label not in known]
-    return [*sorted(known, key=known.__getitem__), *unknown]
+    ranked = sorted(known, key=known.__getitem__)
+    signs = ["=" if equal(known[a], known[b]) else "<" for a, b in pairwise(ranked)]
+    ordered = " ".join(word for pair in zip(ranked, [*signs, ""], strict=False) for word in pair)
+    unknown = [f"{label} diverged" for label in means if label not in known]
+    return ", ".join([ordered.strip(), *unknown])
+
+
+def _chosen(outcome: StudyOutcome) -> list[str]:
+    return [f"{m.label} {m.tuned.chosen}" for m in outcome.methods if m.tuned is not None]
 
 
 def _champions(outcome: StudyOutcome) -> tuple[MethodOutcome, MethodOutcome] | None:
@@ -76,4 +90,4 @@ def _champions(outcome: StudyOutcome) -> tuple[MethodOutcome, MethodOutcome] | N
 
 def _value(method: MethodOutcome, metric: str) -> str:
     found = method.summary(metric)
-    return f"{method.label} {value_of(metric, found.mean)} ± {value_of(metric, found.sd)}"
+    return f"{method.label} {mean_and_sd(metric, found.mean, found.sd)}"

@@ -19,7 +19,7 @@ from steepest.theorems.certificate import Certificate, all_of
 
 _MOST_SEEDS = 2**32 - 20_000  # a plan's fresh seeds begin 10,000 above its first
 
-_FIRST, _SECOND = "as in the paper", "momentum and ε tuned too"
+_FIRST, _SECOND = "the step tuned", "momentum and ε tuned too"
 _PLAN = """
 [study]
 problem = "steepest.study:{problem}"
