@@ -72,11 +72,7 @@ def _order(outcome: StudyOutcome, metric: str) -> str:
     signs = ["=" if equal(known[a], known[b]) else "<" for a, b in pairwise(ranked)]
     ordered = " ".join(word for pair in zip(ranked, [*signs, ""], strict=False) for word in pair)
     unknown = [f"{label} diverged" for label in means if label not in known]
-    return ", ".join([ordered.strip(), *unknown])
-
-
-def _chosen(outcome: StudyOutcome) -> list[str]:
-    return [f"{m.label} {m.tuned.chosen}" for m in outcome.methods if m.tuned is not None]
+    return ", ".join(word for word in (ordered.strip(), *unknown) if word)
 
 
 def _champions(outcome: StudyOutcome) -> tuple[MethodOutcome, MethodOutcome] | None:
