@@ -24,7 +24,7 @@ from steepest.study.progress import Heart, MethodProgress, Progress
 from steepest.study.set_aside import SetAside
 from steepest.study.store import Store
 from steepest.study.surroundings import sources, surroundings
-from steepest.study.work import TrialError, Work, describe
+from steepest.study.work import TrialError, Work, describe, remember
 
 _WAIT, _PAUSE = 0.5, 0.1  # seconds between two words on the progress: at most, at least
 
@@ -101,6 +101,7 @@ def run_study(
             checkpoints=None if store.checkpoints is None else str(store.checkpoints.absolute()),
             host=socket.gethostname(),
         )
+        remember(work, problem)
         start = lambda: _engine(work, width, workers, scheduler)
         runner = _Runner(plan, around, store, start, width, on_progress or (lambda _: None))
         return runner.run()

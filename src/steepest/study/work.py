@@ -125,8 +125,13 @@ def loaded(work: Work) -> Problem:
         plan = replace(plan, file=load_bundle(work.sources) / plan.file.name)
     problem = problem_of(plan, None if work.data is None else Path(work.data))
     _require_same(surroundings(plan, problem), work.surroundings)
-    _loaded[:] = [(work, problem)]
+    remember(work, problem)
     return problem
+
+
+def remember(work: Work, problem: Problem) -> None:
+    """The problem is loaded in this process already."""
+    _loaded[:] = [(work, problem)]
 
 
 def _sees(plan: Plan, texts: Mapping[str, str]) -> bool:
