@@ -32,13 +32,19 @@ class Agenda:
         What the store has is read from it, and the method asked again.
         """
         asked = self.asked[method.label]
+        # Not those of other labels: a trial that both want is to be asked for by both.
+        own = {hash: self.results[hash] for hash in asked if hash in self.results}
         while True:
-            missing = wanted(self.plan, self.surroundings, method, self.results)
+            missing = wanted(self.plan, self.surroundings, method, own)
             asked.update((trial.hash, trial) for trial in missing)
-            found = {t.hash: r for t in missing if (r := self._store.read(t.hash)) is not None}
+            found = {t.hash: r for t in missing if (r := self._find(t.hash)) is not None}
+            own.update(found)
             self.results.update(found)
             if not found or len(found) < len(missing):
                 return tuple(trial for trial in missing if trial.hash not in found)
+
+    def _find(self, hash: str) -> Result | None:
+        return self.results[hash] if hash in self.results else self._store.read(hash)
 
     def done(self, label: str) -> int:
         """How many trials of a method are there."""

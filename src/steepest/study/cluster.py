@@ -14,6 +14,7 @@ import queue
 import signal
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 from steepest.study.configuration import Configuration
@@ -24,6 +25,7 @@ from steepest.study.work import Done, Failed, TrialError, Work, describe, run_ba
 
 _START, _CLOSE, _ABORT = 120.0, 5.0, 0.2  # seconds that a start or an end may take
 _LOOK = 1.0  # seconds between two looks at which workers there are
+_DEATHS = 3  # of workers, on one trial, after which it is not tried again
 
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -33,7 +35,7 @@ _ONE_THREAD = {
     "PJRT_NPROC": "1",  # XLA's pool on a CPU
 }
 _SETTINGS: dict[str, Any] = {
-    # The dispatcher decides where a trial runs; the scheduler moves it when a worker is dead.
+    # The dispatcher decides where a trial runs.
     "distributed.scheduler.work-stealing": False,
     # A program that keeps the interpreter's lock for minutes is busy, and not dead.
     "distributed.scheduler.worker-ttl": None,
@@ -61,8 +63,10 @@ class Cluster(Engine):
     def __init__(self, work: Work, width: int, *, workers: int, scheduler: str | None = None):
         super().__init__(work, width)
         self._distributed = needed("distributed")
-        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._futures: dict[str, tuple[Any, Batch]] = {}
+        self._done: queue.SimpleQueue[tuple[Any, Batch]] = queue.SimpleQueue()
+        self._futures: dict[int, Any] = {}  # by the number of the batch
+        self._deaths: Counter[int] = Counter()
+        self._count = 0
         self._alive: list[str] = []
         self._looked = -float("inf")
         self._cluster: Any = None
@@ -87,14 +91,14 @@ class Cluster(Engine):
             self._hand_out()
             wait = min(until - time.monotonic(), _LOOK)
             try:
-                future = self._done.get(timeout=max(wait, 0.0))
+                finished = self._take(*self._done.get(timeout=max(wait, 0.0)))
             except queue.Empty:
                 if wait <= 0.0:
                     return None
                 continue
-            finished = self._take(future)
-            self._hand_out()
-            return finished
+            if finished is not None:
+                self._hand_out()
+                return finished
 
     def close(self, *, abort: bool = False) -> None:
         # A worker in the middle of a trial would be waited for: it is ended, with its children.
@@ -132,66 +136,79 @@ class Cluster(Engine):
             raise TrialError(f"no worker came up on {where}: {error}") from error
 
     def _look(self) -> None:
-        """Find out which workers there are, once in a while."""
+        """Find out which workers there are, once in a while.
+
+        Dask would move a dead worker's tasks itself, but not where all workers died at once.
+
+        Raises:
+            TrialError: a trial has killed each worker that it was given to.
+        """
         if time.monotonic() - self._looked < _LOOK:
             return
         self._looked = time.monotonic()
         alive = sorted(self._client.nthreads())
-        self.dispatcher.lost(set(self._alive) - set(alive))
+        for batches in self.dispatcher.lost(set(self._alive) - set(alive)).values():
+            for batch in batches:
+                self._futures.pop(batch.number).cancel()
+            self._deaths[batches[0].number] += 1
+            self._require_harmless(batches[0])
         self._alive = alive
 
     def _hand_out(self) -> None:
         for worker, batch in self.dispatcher.assign(self._alive):
+            self._count += 1
             future = self._client.submit(
                 _task,
                 self._work,
                 batch.trials,
-                key=f"{batch.label}-{batch.number}-{os.getpid()}-{id(self)}",
+                key=f"steepest-{os.getpid()}-{id(self)}-{self._count}",
                 pure=False,
                 workers=[worker],
-                allow_other_workers=True,
             )
-            self._futures[future.key] = (future, batch)
-            future.add_done_callback(self._done.put)
+            self._futures[batch.number] = future
+            future.add_done_callback(lambda future, batch=batch: self._done.put((future, batch)))
 
-    def _take(self, future: Any) -> Finished:
-        _, batch = self._futures.pop(future.key)
+    def _take(self, future: Any, batch: Batch) -> Finished | None:
+        """What a task gave; None where it died with its worker, which will be found out."""
+        if self._futures.get(batch.number) is not future:
+            return None
         try:
-            outcome, worker = future.result()
+            while True:
+                try:
+                    outcome, worker = future.result(timeout=_LOOK)
+                    break
+                except TimeoutError:
+                    if future.status != "finished":
+                        return None
         except self._distributed.KilledWorker as error:
-            raise TrialError(self._killer(batch)) from error
+            raise TrialError(_killer(batch)) from error
         except self._distributed.client.FutureCancelledError as error:
             raise TrialError("the scheduler is gone, and the trials under way with it") from error
         except Exception as error:  # what stands between us and the worker may raise anything
             raise TrialError(
                 f"{describe(batch.trials[0])}: could not be run ({type(error).__name__}: {error})"
             ) from error
-        finally:
-            future.release()
+        del self._futures[batch.number]
         if isinstance(outcome, Failed):
             raise outcome.error()
         self.dispatcher.finished(batch, worker, outcome.seconds)
         return Finished(batch, outcome)
 
-    def _killer(self, batch: Batch) -> str:
-        """Which trial killed its workers: of those on the same worker the one that was first."""
-        killed = [batch]
-        with contextlib.suppress(queue.Empty):
-            while True:
-                future = self._done.get(timeout=0.2)
-                _, other = self._futures.pop(future.key)
-                if future.status == "error":
-                    killed.append(other)
-        first = min(killed, key=lambda other: other.number)
-        trials = "; or ".join(describe(trial) for trial in first.trials)
-        return (
-            f"{trials}: each process that ran it died, one after another, without a word (out of "
-            "memory, or a crash in compiled code); run it with --workers 0 to see it happen"
-        )
+    def _require_harmless(self, batch: Batch) -> None:
+        if self._deaths[batch.number] == _DEATHS:
+            raise TrialError(_killer(batch))
+
+
+def _killer(batch: Batch) -> str:
+    trials = "; or ".join(describe(trial) for trial in batch.trials)
+    return (
+        f"{trials}: each process that ran it died without a word (out of memory, or a crash in "
+        "compiled code); run it with --workers 0 to see it happen"
+    )
 
 
 def _task(work: Work, trials: tuple[Configuration, ...]) -> tuple[Done | Failed, str]:
-    """A batch, and the worker that ran it, which need not be the one that was asked."""
+    """A batch, and the worker that ran it."""
     return run_batch(work, trials), needed("distributed").get_worker().address
 
 

@@ -59,7 +59,7 @@ class Dispatcher:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._methods: dict[str, _Method] = {}
-        self._running: dict[int, tuple[Batch, str | None, float]] = {}
+        self._running: dict[int, tuple[Batch, str, float]] = {}
         self._last: dict[str, str] = {}  # worker → label of the batch that it got last
         self._warm: set[tuple[str, str]] = set()  # (worker, label) that have finished a batch
         self._count = 0
@@ -100,7 +100,7 @@ class Dispatcher:
         return handed
 
     def finished(self, batch: Batch, worker: str, seconds: float) -> None:
-        """A worker, which need not be the one that was asked, has finished a batch."""
+        """A worker has finished a batch."""
         self._running.pop(batch.number)
         method = self._methods[batch.label]
         if (worker, batch.label) in self._warm:
@@ -109,11 +109,21 @@ class Dispatcher:
             method.first = seconds
         self._warm.add((worker, batch.label))
 
-    def lost(self, workers: Collection[str]) -> None:
-        """Workers have died; their batches are run again by whoever is free."""
-        for number, (batch, worker, _) in self._running.items():
-            if worker is not None and worker in workers:
-                self._running[number] = (batch, None, self._clock())
+    def lost(self, workers: Collection[str]) -> dict[str, list[Batch]]:
+        """Workers have died: what they had is to be run again, before all else of its method.
+
+        Returns:
+            Worker → its batches; it was on the first when it died.
+        """
+        had: dict[str, list[Batch]] = {}
+        for batch, worker, _ in [*self._running.values()]:
+            if worker in workers:
+                had.setdefault(worker, []).append(batch)
+                del self._running[batch.number]
+        for batches in had.values():
+            for batch in reversed(batches):
+                self._methods[batch.label].waiting.appendleft(batch)
+        return had
 
     def seconds_left(self, workers: int, more: dict[str, int]) -> float | None:
         """How long the rest takes on so many workers; None before anything is measured.
@@ -179,9 +189,8 @@ class Dispatcher:
         alone = len(method.waiting) / len(method.workers)  # rounds until they are all done
         if method.typical is not None and method.first is not None:
             return method.first < alone * method.typical
-        first = method.first or min(
-            self._clock() - start for b, _, start in self._running.values() if b.label == label
-        )
+        starts = [start for b, _, start in self._running.values() if b.label == label]
+        first = method.first or self._clock() - min(starts, default=self._clock())
         return first > _COMPILED
 
     def _hand_out(self, worker: str, label: str) -> Batch:

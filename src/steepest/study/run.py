@@ -7,20 +7,24 @@ import math
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from steepest.errors import ArgumentError, StoreError
 from steepest.study.agenda import Agenda
+from steepest.study.check import check_before_running
+from steepest.study.checkpoint import Checkpoints
 from steepest.study.configuration import Configuration, Surroundings
 from steepest.study.engine import Engine, Finished, InProcess
 from steepest.study.extra import needed
+from steepest.study.loading import problem_of
 from steepest.study.plan import MethodPlan, Plan
 from steepest.study.problem import JaxProblem
 from steepest.study.progress import Heart, MethodProgress, Progress
 from steepest.study.set_aside import SetAside
 from steepest.study.store import Store
-from steepest.study.work import TrialError, Work, describe
+from steepest.study.surroundings import sources, surroundings
+from steepest.study.work import TrialError, Work, describe, remember
 
 _WAIT, _PAUSE = 0.5, 0.1  # seconds between two words on the progress: at most, at least
 
@@ -74,9 +78,6 @@ def run_study(
         ArgumentError: `workers` is negative, or given beside `scheduler`.
         MissingExtraError: a package of `steepest[study]` is not installed.
     """
-    from steepest.study.check import check_before_running
-    from steepest.study.loading import load_problem, surroundings
-
     if workers is not None and (workers < 0 or scheduler is not None):
         raise ArgumentError(
             f"--workers {workers}: give a count, 0 for this process alone"
@@ -84,19 +85,23 @@ def run_study(
             else "--workers and --scheduler exclude each other: a scheduler has its own workers"
         )
     store = store if isinstance(store, Store) else Store(store)
-    problem = load_problem(plan.problem, data=data)
+    plan = replace(plan, file=plan.file.absolute())
+    data = None if data is None else Path(data).absolute()
+    problem = problem_of(plan, data)
     check_before_running(plan, problem)
     around = surroundings(plan, problem)
     store.prepare()
     width = plan.width if isinstance(problem, JaxProblem) else 1
     with store.locked():
         work = Work(
-            problem=plan.problem,
-            data=None if data is None else str(Path(data).absolute()),
+            plan=plan,
+            sources=sources(plan),
             surroundings=around,
+            data=None if data is None else str(data),
             checkpoints=None if store.checkpoints is None else str(store.checkpoints.absolute()),
             host=socket.gethostname(),
         )
+        remember(work, problem)
         start = lambda: _engine(work, width, workers, scheduler)
         runner = _Runner(plan, around, store, start, width, on_progress or (lambda _: None))
         return runner.run()
@@ -120,6 +125,7 @@ class _Runner:
         self._agenda = Agenda(plan, surroundings, store)
         self._left: dict[str, set[str]] = {label: set() for label in self._methods}
         self._heart = Heart(store)
+        self._checkpoints = Checkpoints(store.checkpoints)
         self._engine: Engine | None = None
         self._notes: dict[str, None] = {}  # in order, each once
         self._told = -float("inf")
@@ -182,6 +188,7 @@ class _Runner:
         for result in done.results:
             self._store.write(batch.label, result)
             self._agenda.results[result.configuration.hash] = result
+            self._checkpoints.discard(result.configuration)
         if not done.checkpointed:
             self._notes[
                 "a worker does not see the store's folder: its trials start again when "

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -38,7 +39,7 @@ class Sources:
     @property
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Of the distributions that are imported, (name, version), sorted."""
-        owners = metadata.packages_distributions()
+        owners = _owners() if self.packages else {}
         found = {
             (name, metadata.version(name))
             for package in self.packages
@@ -46,6 +47,12 @@ class Sources:
         }
         lost = {(package, _UNKNOWN) for package in self.packages if package not in owners}
         return tuple(sorted(found | lost))
+
+
+@lru_cache(maxsize=1)
+def _owners() -> Mapping[str, list[str]]:
+    """Top-level name → distributions; reads the files of all that is installed."""
+    return metadata.packages_distributions()
 
 
 def sources_of(path: Path, root: Path | None = None, within: Path | None = None) -> Sources:

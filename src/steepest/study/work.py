@@ -6,15 +6,22 @@ import socket
 import sysconfig
 import time
 import traceback
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 
-from steepest.errors import SteepestError
+import jax
+
+from steepest.errors import PlanError, SteepestError
 from steepest.study.configuration import Configuration, Surroundings
+from steepest.study.loading import problem_of
+from steepest.study.plan import Plan
 from steepest.study.problem import Problem
 from steepest.study.result import Result
+from steepest.study.sources import load_bundle
+from steepest.study.surroundings import sources, surroundings
+from steepest.study.trial import run_trials
 
 
 class TrialError(SteepestError):
@@ -26,16 +33,18 @@ class Work:
     """What the batches of a study have in common.
 
     Attributes:
-        problem: as the plan has it.
-        data: the folder of `--data`.
+        plan: for the names in it and its folder.
+        sources: of the user's files that it names, for workers that do not see them.
         surroundings: which must be the worker's, too.
+        data: the folder of `--data`.
         checkpoints: folder of the trials under way; None where there is none.
         host: whose folder that is.
     """
 
-    problem: str
-    data: str | None
+    plan: Plan
+    sources: Mapping[str, str]
     surroundings: Surroundings
+    data: str | None = None
     checkpoints: str | None = None
     host: str = ""
 
@@ -68,11 +77,9 @@ class Failed:
 
 def run_batch(work: Work, trials: tuple[Configuration, ...]) -> Done | Failed:
     """Run trials of one method and one shape; whatever goes wrong is told, not raised."""
-    start = time.perf_counter()
     try:
         problem = loaded(work)
-        from steepest.study.trial import run_trials
-
+        start = time.perf_counter()
         folder = _checkpoints(work)
         results = run_trials(problem, trials, checkpoint=folder)
     except BaseException as error:  # the user's code may raise anything, and SystemExit too
@@ -97,17 +104,44 @@ def describe(trial: Configuration) -> str:
     return f"{trial.method} with {values}, seed {trial.seed}"
 
 
-@lru_cache(maxsize=1)
+_loaded: list[tuple[Work, Problem]] = []
+
+
 def loaded(work: Work) -> Problem:
     """The problem, loaded once a process, in the surroundings that its configurations name.
 
+    From the plan's folder where this process sees it as it was read; else from the sources that
+    travel with the work.
+
     Raises:
         TrialError: this process differs in something that changes the numbers.
-        PlanError, DataError: see `load_problem`.
+        PlanError, DataError, MissingExtraError: see `load_problem`.
     """
-    from steepest.study.loading import load_problem
+    if _loaded and _loaded[0][0] == work:
+        return _loaded[0][1]
+    jax.config.update("jax_enable_x64", work.surroundings.x64)
+    plan = work.plan
+    if not _sees(plan, work.sources):
+        plan = replace(plan, file=load_bundle(work.sources) / plan.file.name)
+    problem = problem_of(plan, None if work.data is None else Path(work.data))
+    _require_same(surroundings(plan, problem), work.surroundings)
+    remember(work, problem)
+    return problem
 
-    return load_problem(work.problem, data=work.data)
+
+def remember(work: Work, problem: Problem) -> None:
+    """The problem is loaded in this process already."""
+    _loaded[:] = [(work, problem)]
+
+
+def _sees(plan: Plan, texts: Mapping[str, str]) -> bool:
+    """Whether the plan's folder has these files here."""
+    if not plan.folder.is_dir():
+        return False
+    try:
+        return sources(plan) == dict(texts)
+    except PlanError:
+        return False
 
 
 def _checkpoints(work: Work) -> Path | None:
@@ -131,8 +165,9 @@ def _require_same(here: Surroundings, there: Surroundings) -> None:
 
 def _failed(error: BaseException, trials: tuple[Configuration, ...]) -> Failed:
     kind = (type(error).__module__, type(error).__qualname__)
-    others = f" (and {len(trials) - 1} beside it)" if len(trials) > 1 else ""
-    trial = f"{describe(trials[0])}{others}"
+    trial = describe(trials[0])
+    if len(trials) > 1:
+        trial += f" (or one of the {len(trials) - 1} beside it)"
     if isinstance(error, SteepestError):
         return Failed(kind, f"{trial}: {error}")
     return Failed(kind, f"{trial}: {type(error).__name__}: {error}{_line(error)}")
