@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from multiprocessing import resource_tracker
 from typing import Any
 
 from steepest.study.configuration import Configuration
@@ -222,6 +223,8 @@ async def _leave_interrupts_to_the_runner() -> None:
 
     A terminal interrupts all processes at once; it is the runner who ends its workers.
     """
+    # The first process that is spawned starts this one, which unblocks Ctrl-C when it is up.
+    resource_tracker.ensure_running()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
