@@ -80,6 +80,25 @@ def test_an_axis_of_powers_of_two_names_them():
     ax.figure.draw_without_rendering()
 
 
+def test_values_that_fall_to_zero_are_on_a_scale_that_has_it():
+    y = np.array([50.0, 5.0, 0.5, 0.0, 0.0])
+    ax = plot(Curves((Curve(X, y, "a"),), "epoch", "error", yscale="symlog"))
+    ax.figure.draw_without_rendering()
+    assert ax.get_yscale() == "symlog"
+    to_axes = ax.transData + ax.transAxes.inverted()
+    heights = [to_axes.transform((1.0, value))[1] for value in y]
+    assert 0.0 < heights[3] < heights[2] < heights[1] < heights[0] < 1.0
+    shown = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert {"0", "1", "10"} <= set(shown)
+
+
+def test_a_band_does_not_stretch_a_logarithmic_axis():
+    y = np.array([50.0, 5.0, 2.0, 2.0, 2.0])
+    low = y - np.array([1.0, 1.0, 1.99, 2.5, 1.0])
+    ax = plot(Curves((Curve(X, y, "a", band=(low, y + 1)),), "epoch", "error", yscale="log"))
+    assert 1.0 < ax.get_ylim()[0] < 2.0
+
+
 def test_beyond_six_curves_colours_come_again_dashed():
     ax = plot(Curves(tuple(Curve(X, X * k, f"m{k}") for k in range(12)), "t", "f"))
     assert len({(line.get_color(), line.get_linestyle()) for line in ax.get_lines()}) == 12

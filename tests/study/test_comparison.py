@@ -88,3 +88,10 @@ def test_equal_methods_are_seldom_told_apart():
         values = {f"m{k}": (0.1 + 0.01 * rng.standard_normal(5)).tolist() for k in range(5)}
         found += any(c.kind.endswith("better") for c in compare_all("test error", values))
     assert found <= 11  # 5 % of 120, and two standard deviations of the count
+
+
+def test_means_that_differ_by_rounding_are_equal():
+    single = lambda values: [float(np.float32(k / 360)) for k in values]
+    c = one(single((6, 7, 8, 9, 10)), single((10, 6, 7, 8, 9)))
+    assert c.difference.mean == 0
+    assert c.verdict.startswith("within the noise: equal means, 0.00 percentage points (")

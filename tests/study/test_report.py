@@ -76,8 +76,8 @@ def test_ties_are_called_ties():
     study = plan(method(), method("sgd"), seeds=2)
     outcome = read_outcome(study, HERE, run(study, make))
     assert findings(outcome) == (
-        "Lowest mean dev error: adam and sgd, equal, 0.00 %; tied with sgd.",
-        "Lowest mean test error: adam and sgd, equal, 25.00 %; tied with sgd.",
+        "Lowest mean dev error: adam and sgd, equal, 0.00 %; tied with sgd on every seed.",
+        "Lowest mean test error: adam and sgd, equal, 25.00 %; tied with sgd on every seed.",
     )
     text = study_text(outcome, 200)
     assert "tied: equal on 2 seeds" in text

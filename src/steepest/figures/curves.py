@@ -18,6 +18,7 @@ from steepest.theorems.curves import Curves
 _MANY_MARKERS = 3_000
 # Beyond the palette's colours they come again, dashed and dotted.
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
+_BELOW = 1.7  # how far, as a ratio, a band may lead below the lowest curve
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
 
 
@@ -42,6 +43,7 @@ def draw_curves(curves: Curves, ax: Axes) -> None:
                 ax.fill_between(curve.x, *curve.band, color=colours[-1], **BAND)
         set_scale(ax, "x", curves.xscale, [curve.x for curve in curves.curves])
         set_scale(ax, "y", curves.yscale, [curve.y for curve in curves.curves])
+        _hold_bands(curves, ax)
         pairs = list(zip(curves.curves, colours, strict=True))
         above = [(c.x[np.isposinf(c.y)], colour, c.infinite) for c, colour in pairs if c.infinite]
         draw_infinite(ax, above)
@@ -53,6 +55,14 @@ def draw_curves(curves: Curves, ax: Axes) -> None:
         labels = [curve.label for curve in curves.curves if curve.label]
         if labels != [curves.ylabel]:
             legend_below(labels, ax)
+
+
+def _hold_bands(curves: Curves, ax: Axes) -> None:
+    """Keep bands from stretching a logarithmic axis: their low side may come near 0."""
+    values = [c.y[np.isfinite(c.y) & (c.y > 0)] for c in curves.curves]
+    values = [each.min() for each in values if len(each)]
+    if ax.get_yscale() == "log" and values and any(c.band is not None for c in curves.curves):
+        ax.set_ylim(bottom=max(ax.get_ylim()[0], min(values) / _BELOW))
 
 
 def _width(text: str) -> int:

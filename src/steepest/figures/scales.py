@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from matplotlib.scale import LogScale
+from matplotlib.scale import LogScale, SymmetricalLogScale
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from steepest.figures.backend import Axes
@@ -15,7 +15,7 @@ from steepest.figures.backend import Axes
 def set_scale(
     ax: Axes,
     which: Literal["x", "y"],
-    scale: Literal["linear", "log", "log2"],
+    scale: Literal["linear", "log", "log2", "symlog"],
     data: Sequence[np.ndarray],
 ) -> None:
     """Set one axis's scale for these data, as far as they allow it.
@@ -33,6 +33,11 @@ def set_scale(
         ax.set(**{f"{which}scale": LogScale(axis, base=2, subs=())})
         axis.set_major_locator(LogLocator(base=2, numticks=9))
         axis.set_minor_locator(NullLocator())
+    elif scale == "symlog" and span > 2.0:
+        transform = SymmetricalLogScale(axis, linthresh=float(positive.min()), linscale=0.4)
+        ax.set(**{f"{which}scale": transform})
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.set(**{f"{which}lim": (-0.2 * float(positive.min()), None)})
     elif scale == "log" and span > 2.0:
         ax.set(**{f"{which}scale": "log"})
         if span < 10.0:

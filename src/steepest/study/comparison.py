@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -18,6 +18,9 @@ from steepest.study.statistics import (
     summary,
 )
 from steepest.study.words import span_of
+
+ROUNDING = 1e-7
+"""Means that differ by less than this part of them are equal."""
 
 Kind = Literal["first is better", "second is better", "within the noise", "tied", "not known"]
 
@@ -93,9 +96,7 @@ def compare_all(metric: str, finals: Mapping[str, Sequence[float]]) -> tuple[Com
         finals: method's label → the final values, seed by seed, of one length and at least one.
     """
     pairs = list(combinations(finals, 2))
-    differences = [
-        summary([_minus(y, x) for x, y in zip(finals[a], finals[b], strict=True)]) for a, b in pairs
-    ]
+    differences = [_difference(finals[a], finals[b]) for a, b in pairs]
     tests = [None if d.mean is None else paired_p(d.values) for d in differences]
     tested = [k for k, p in enumerate(tests) if p is not None]
     adjusted = dict(zip(tested, holm([p for p in tests if p is not None]), strict=True))
@@ -113,9 +114,21 @@ def compare_all(metric: str, finals: Mapping[str, Sequence[float]]) -> tuple[Com
     return tuple(made)
 
 
-def _minus(y: float, x: float) -> float:
-    """y − x; infinite as soon as one of them is."""
-    return y - x if math.isfinite(x) and math.isfinite(y) else math.inf
+def equal(mean: float, other: float) -> bool:
+    """Whether two means are equal but for the rounding of metrics in single precision."""
+    return math.isclose(mean, other, rel_tol=ROUNDING)
+
+
+def _difference(first: Sequence[float], second: Sequence[float]) -> Summary:
+    """second − first, infinite as soon as one of them is; a mean within rounding of 0 is 0."""
+    pairs = zip(first, second, strict=True)
+    found = summary(
+        [y - x if math.isfinite(x) and math.isfinite(y) else math.inf for x, y in pairs]
+    )
+    largest = max(map(abs, (*first, *second)), default=0.0)
+    if found.mean is not None and abs(found.mean) <= ROUNDING * largest:
+        return replace(found, mean=0.0)
+    return found
 
 
 def _kind(difference: Summary, p: float | None) -> Kind:

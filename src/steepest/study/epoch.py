@@ -206,7 +206,7 @@ def programs(problem: JaxProblem, trial: Configuration) -> Programs:
     )
     functions = (problem.init, problem.loss, problem.metrics)
     return _programs(
-        problem.name, *map(_Same, functions), method, statics, trial.batch, trial.width
+        problem.name, *map(_known, functions), method, statics, trial.batch, trial.width
     )
 
 
@@ -219,22 +219,22 @@ def _factory(name: str, folder: str, source: str | None) -> MethodFactory:
 @lru_cache(maxsize=32)
 def _programs(
     name: str,
-    init: _Same,
-    loss: _Same,
-    metrics: _Same,
+    init: _Same | Callable[..., Any],
+    loss: _Same | Callable[..., Any],
+    metrics: _Same | Callable[..., Any],
     method: tuple[str, str, str | None],
     statics: tuple[tuple[str, Any, type], ...],
     batch: int,
     width: int,
 ) -> Programs:
     compiled_in = {name: value for name, value, _ in statics}
-    functions = (init.value, loss.value, metrics.value)
+    functions = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
     return Programs(name, *functions, _factory(*method), compiled_in, batch, width)
 
 
 @dataclass(frozen=True, eq=False)
 class _Same:
-    """Equal where it is the same object, which need not be hashable."""
+    """Equal where it is the same object, for what has no hash."""
 
     value: Any
 
@@ -243,6 +243,15 @@ class _Same:
 
     def __hash__(self) -> int:
         return id(self.value)
+
+
+def _known(function: Callable[..., Any]) -> _Same | Callable[..., Any]:
+    """What a cache knows the function by: a method of one object is another object each time."""
+    try:
+        hash(function)
+    except TypeError:
+        return _Same(function)
+    return function
 
 
 def _strong(tree: PyTree) -> PyTree:

@@ -155,8 +155,11 @@ def _shown(metric: str, value: float) -> str:
     return f"{value:.2f} %" if is_error(metric) else f"{value:.3g}"
 
 
-def _yscale(values: Iterable[Float[np.ndarray, " _"]]) -> Literal["linear", "log"]:
-    """Logarithmic where all that is shown is positive and spans more than a factor of four."""
+def _yscale(values: Iterable[Float[np.ndarray, " _"]]) -> Literal["linear", "log", "symlog"]:
+    """Logarithmic where what is shown spans more than a factor of four, down to 0 if need be."""
     shown: Sequence[np.ndarray] = [each[np.isfinite(each)] for each in values]
     every = np.concatenate(shown) if shown else _NONE
-    return "log" if len(every) and every.min() > 0 and every.max() > 4 * every.min() else "linear"
+    positive = every[every > 0]
+    if len(positive) == 0 or every.min() < 0 or every.max() <= 4 * positive.min():
+        return "linear"
+    return "log" if every.min() > 0 else "symlog"

@@ -15,6 +15,7 @@ from steepest.report import (
     Text,
     render_text,
 )
+from steepest.study.comparison import equal
 from steepest.study.outcome import StudyOutcome
 from steepest.study.plan import Decay
 from steepest.study.report_tables import (
@@ -102,27 +103,30 @@ def findings(outcome: StudyOutcome) -> tuple[str, ...]:
 
 def _leader(outcome: StudyOutcome, metric: str, means: dict[str, float]) -> str:
     lowest = min(means.values())
-    first, *equal = [label for label, mean in means.items() if mean == lowest]
-    beaten, level, tied = [], [], []
+    leaders = [label for label, mean in means.items() if equal(mean, lowest)]
+    first = leaders[0]
+    verdicts = {"better": [], "within the noise": [], "tied": []}
     for c in outcome.comparisons[metric]:
-        if first not in (c.first, c.second):
-            continue
-        other = c.second if c.first == first else c.first
-        if c.worse(other):
-            beaten.append(other)
-        elif c.kind == "tied":
-            tied.append(other)
-        elif c.kind == "within the noise":
-            level.append(other)
-    parts = [f"lowest mean {metric}: {first}"]
-    if equal:
-        parts[0] += f" and {', '.join(equal)}, equal"
-    parts[0] += f", {value_of(metric, lowest)}"
-    parts.append(f"better than {', '.join(beaten)} by more than the noise" if beaten else "")
-    parts.append(f"within the noise of {', '.join(level)}" if level else "")
-    parts.append(f"tied with {', '.join(tied)}" if tied else "")
-    sentence = "; ".join(part for part in parts if part)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        if first in (c.first, c.second):
+            other = c.second if c.first == first else c.first
+            kind = "better" if c.worse(other) else c.kind
+            if kind == "tied" or other not in leaders:
+                verdicts.setdefault(kind, []).append(other)
+    beaten, level, tied = (_listed(verdicts[kind]) for kind in verdicts if kind != "not known")
+    parts = [
+        f"Lowest mean {metric}: {_listed(leaders)}{', equal' if len(leaders) > 1 else ''}, "
+        f"{value_of(metric, lowest)}",
+        f"tied with {tied} on every seed" if tied else "",
+        f"better than {beaten} by more than the noise" if beaten else "",
+        f"within the noise of {level}" if level else "",
+    ]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _listed(labels: list[str]) -> str:
+    """In words: a, b and c."""
+    *before, last = labels or [""]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _lede(outcome: StudyOutcome) -> str:

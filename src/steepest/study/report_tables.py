@@ -9,7 +9,7 @@ from steepest.study.comparison import Comparison
 from steepest.study.figure import power_of_two
 from steepest.study.outcome import MethodOutcome, StudyOutcome
 from steepest.study.statistics import Summary
-from steepest.study.words import NOT_KNOWN, is_error, number, value_of
+from steepest.study.words import NOT_KNOWN, is_error, mean_and_sd, number, value_of
 
 _NOT_YET = "not yet"
 
@@ -189,12 +189,7 @@ def _mean_and_sd(method: MethodOutcome, metric: str) -> str:
     found = method.summary(metric)
     if not found.values:
         return _NOT_YET
-    if found.mean is None:
-        return NOT_KNOWN
-    if found.sd is None:
-        return f"{value_of(metric, found.mean)} ± {NOT_KNOWN}"
-    mean = value_of(metric, found.mean).removesuffix(" %")
-    return f"{mean} ± {value_of(metric, found.sd)}"
+    return mean_and_sd(metric, found.mean, found.sd)
 
 
 def _interval(metric: str, found: Summary) -> str:

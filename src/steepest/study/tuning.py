@@ -192,8 +192,17 @@ def _beyond(grid: list[float], end: str) -> float | None:
     """The next step beyond an end, where it is a normal number in single precision, too."""
     last, neighbour = (grid[0], grid[1:2]) if end == "lower" else (grid[-1], grid[-2:-1])
     factor = last / neighbour[0] if neighbour else (0.5 if end == "lower" else 2.0)
-    step, single = last * factor, np.finfo(np.float32)
+    step, single = _tidy(last * factor), np.finfo(np.float32)
     return step if step not in grid and float(single.tiny) <= step <= float(single.max) else None
+
+
+def _tidy(step: float) -> float:
+    """The step without the last bits of a product: 1e-05 and not 1.0000000000000003e-05.
+
+    A plan that lists the same step then names the same trials.
+    """
+    short = float(f"{step:.6g}")
+    return short if math.isclose(short, step, rel_tol=1e-15) else step
 
 
 def _why_not(plan: Plan, method: MethodPlan, spent: int, *, blocked: bool) -> str:

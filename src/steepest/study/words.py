@@ -35,6 +35,19 @@ def value_of(metric: str, value: float | None) -> str:
     return number(value)
 
 
+def mean_and_sd(metric: str, mean: float | None, sd: float | None) -> str:
+    """A mean ± a standard deviation.
+
+    Example:
+        >>> mean_and_sd("test error", 0.0765, 0.0014), mean_and_sd("test loss", 0.5, None)
+        ('7.65 ± 0.14 %', '0.5 ± not known')
+    """
+    if mean is None:
+        return NOT_KNOWN
+    first = value_of(metric, mean)
+    return f"{first if sd is None else first.removesuffix(' %')} ± {value_of(metric, sd)}"
+
+
 def span_of(metric: str, value: float, low: float, high: float) -> str:
     """A difference of a metric's values with its interval: of an error in percentage points.
 

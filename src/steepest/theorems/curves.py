@@ -48,14 +48,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves:
-    """One panel of a figure."""
+    """One panel of a figure.
+
+    Scales: "log2" names powers of two; "symlog" is logarithmic down to the least positive value
+    and linear from there to 0, for values that fall to 0 itself.
+    """
 
     curves: tuple[Curve, ...]
     xlabel: str
     ylabel: str
     title: str = ""
     xscale: Literal["linear", "log", "log2"] = "linear"
-    yscale: Literal["linear", "log"] = "linear"
+    yscale: Literal["linear", "log", "symlog"] = "linear"
 
 
 @dataclass(frozen=True)
