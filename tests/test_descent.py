@@ -223,3 +223,61 @@ def test_bad_arguments_are_named(arguments, error, says):
 def test_a_trajectory_reads_like_a_sentence():
     run = st.descend(lambda x: x**2, 1.0, optax.sgd(0.1), 3)
     assert str(run).startswith("Trajectory: times 0 to 3, 4 saved; f from 1 to ")
+
+
+GOING_ON = {
+    "heavy ball": (st.methods.heavy_ball(1e-3), optax.sgd(1e-3)),
+    "adam": (st.methods.adam(0.01), st.methods.adagrad(0.01)),
+    "a schedule": (st.methods.adam(optax.cosine_decay_schedule(0.1, 12)), optax.sgd(0.1)),
+    "newton": (st.methods.newton(optax.cosine_decay_schedule(1.0, 12)), optax.sgd(0.1)),
+    "lbfgs": (optax.lbfgs(), optax.sgd(0.1)),
+    "chain": (optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-2)), optax.lbfgs()),
+    "hyperparameters as state": (
+        optax.inject_hyperparams(optax.adam)(learning_rate=1e-3),
+        optax.adam(1e-3),
+    ),
+}
+
+
+def bits(tree):
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("name", GOING_ON)
+def test_two_runs_are_one(name):
+    method, other = GOING_ON[name]
+    run = lambda x, steps, state=None: st.descend(
+        rosenbrock, x, method, steps, saveat=[0], method_state=state
+    )
+    x0 = jnp.array([1.2, 1.3])
+    half = run(x0, 7)
+    whole, rest = run(x0, 14), run(half.final, 7, half.method_state)
+    assert bits((rest.final, rest.method_state)) == bits((whole.final, whole.method_state))
+    with pytest.raises(ArgumentError, match="method_state is no state of this method"):
+        st.descend(rosenbrock, x0, other, 1, method_state=half.method_state)
+
+
+@pytest.mark.parametrize("steps", [3, 1500])  # every step is saved, or every other and every fourth
+def test_two_runs_are_one_under_jit_and_vmap(steps):
+    X = jax.random.normal(jax.random.key(0), (steps, 4, 3))
+    f = lambda w, batch: jnp.mean((jnp.tanh(batch @ w) - 0.5) ** 2)
+
+    @jax.jit
+    @jax.vmap
+    def both(eta, w):
+        method = st.methods.adam(eta)
+        run = lambda w, steps, state=None: st.descend(
+            f, w, method, steps, batches=X, method_state=state
+        )
+        whole, half = run(w, 2 * steps), run(w, steps)
+        rest = run(half.final, steps, half.method_state)
+        return (rest.final, rest.method_state), (whole.final, whole.method_state)
+
+    rest, whole = both(jnp.array([1e-3, 1e-2, 0.1]), jnp.arange(9.0).reshape(3, 3))
+    assert bits(rest) == bits(whole)
+
+
+def test_no_steps_leave_the_method_at_its_beginning():
+    method = st.methods.adam(0.1)
+    run = st.descend(lambda x: x**2, 1.0, method, 0)
+    assert bits(run.method_state) == bits(method.init(jnp.asarray(1.0)))

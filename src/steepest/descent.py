@@ -35,6 +35,7 @@ def descend(
     states: bool = True,
     batches: Any = None,
     key: jax.Array | None = None,
+    method_state: PyTree = None,
 ) -> Trajectory:
     """Run a method on f from x0: `steps` updates in one compiled scan.
 
@@ -53,6 +54,10 @@ def descend(
             t takes batch t modulo their number.
         key: the random key that a `batches` function receives, folded with t; default
             `jax.random.key(0)`.
+        method_state: where an earlier run left the method, its `Trajectory.method_state`; with that
+            run's `final` as x0 this run goes on from there as if the two had been one, bit for bit
+            (a run of one step excepted, which compiles to another program). Step numbers, which
+            batches are taken by, begin at 0 again. By default the method begins.
 
     Returns:
         The `Trajectory`, in JAX arrays of the user's dtype. It is a pytree: `descend` can be called
@@ -78,6 +83,14 @@ def descend(
         ... )
         >>> run.xs.tolist()
         [[1.0, 2.0], [0.5, 1.0], [0.25, 0.5]]
+
+        Two steps and two more are four:
+
+        >>> f, method = lambda x: x**4, st.methods.heavy_ball(0.01)
+        >>> half = st.descend(f, 1.0, method, steps=2)
+        >>> rest = st.descend(f, half.final, method, steps=2, method_state=half.method_state)
+        >>> bool(rest.final == st.descend(f, 1.0, method, steps=4).final)
+        True
     """
     point = as_point(x0)
     steps = whole_number(steps, "steps", least=0)
@@ -99,9 +112,14 @@ def descend(
     start = time.perf_counter()
     beginning = point.variables([jnp.asarray(leaf) for leaf in point.leaves])
     key = jax.random.key(0) if key is None else key
-    arguments = (beginning, drawn.data, key)
+    if method_state is not None:
+        _check_state(method_state, method, beginning)
+    # The state is an argument also where the method begins: were its constants seen by the compiler
+    # the run would be rounded otherwise than one that goes on from the same numbers.
+    state = method.init(beginning) if method_state is None else method_state
+    arguments = (beginning, state, drawn.data, key)
     closed, out = jax.make_jaxpr(
-        lambda x, data, key: loop.run(x, data, key, times, steps), return_shape=True
+        lambda x, state, data, key: loop.run(x, state, data, key, times, steps), return_shape=True
     )(*arguments)
     flat = jax.tree.leaves(arguments)
     traced = is_traced((closed.consts, flat))
@@ -118,7 +136,7 @@ def descend(
         seconds = time.perf_counter() - start
         with reraised():
             results = jax.block_until_ready(compiled(closed.consts, flat))
-    saved, final, divergence = jax.tree.unflatten(jax.tree.structure(out), results)
+    saved, final, state, divergence = jax.tree.unflatten(jax.tree.structure(out), results)
     trajectory = Trajectory(
         ts=jnp.asarray(times),
         xs=point.restore(jax.tree.leaves(saved["xs"])) if keep_states else None,
@@ -128,6 +146,7 @@ def descend(
         events=(),
         stats={"gradients": steps, "steps": steps, "compile_seconds": seconds},
         divergence=divergence,
+        method_state=state,
     )
     if not traced:
         _refuse_divergence(trajectory, point, f)
@@ -141,6 +160,16 @@ def _as_method(method: Any) -> optax.GradientTransformationExtraArgs:
             "transformation, such as steepest.methods.gradient_descent(0.1)."
         )
     return optax.with_extra_args_support(method)
+
+
+def _check_state(given: PyTree, method: optax.GradientTransformation, x0: PyTree) -> None:
+    own = jax.eval_shape(method.init, x0)
+    described = lambda state: (jax.tree.structure(state), [*map(np.shape, jax.tree.leaves(state))])
+    if described(given) != described(own):
+        raise ArgumentError(
+            "method_state is no state of this method at this x0; give the method_state of a run of "
+            "the same method, and that run's final as x0."
+        )
 
 
 def _extra_arguments(method: optax.GradientTransformationExtraArgs) -> list[str]:
@@ -195,12 +224,14 @@ class _Loop:
         self.keep_states = keep_states
         self.extra_names = _extra_arguments(method)
 
-    def run(self, x0: PyTree, data: PyTree, key: jax.Array, times: Any, steps: int) -> Any:
-        """(saved, final state, divergence); states hold the variables alone."""
+    def run(
+        self, x0: PyTree, state: PyTree, data: PyTree, key: jax.Array, times: Any, steps: int
+    ) -> Any:
+        """(saved, final x, the method's state there, divergence); x holds the variables alone."""
         value = self._value_at(data, key)
         check_scalar(jax.eval_shape(lambda x: value(x, 0), x0), self.f)
         never = Divergence(jnp.int32(-1), jnp.int32(-1))
-        carry = (jnp.int32(0), x0, self._initial_state(x0, value), never)
+        carry = (jnp.int32(0), x0, self._kept_in_dtype(x0, state, value), never)
 
         # An interval runs from one saved time to the next; what is saved is read at its beginning,
         # where its first step computes f anyway. A first interval that nobody asked for is dropped.
@@ -216,13 +247,13 @@ class _Loop:
                 jnp.asarray(lengths),
             )
             saved.append(rows if times[0] == 0 else jax.tree.map(lambda a: a[1:], rows))
-        t, x, _, divergence = carry
+        t, x, state, divergence = carry
         if ends_saved:
             last = self._save(x, value(x, t))
             divergence = self._watch(divergence, t, x, jnp.isfinite(last["values"]))
             saved.append(jax.tree.map(lambda a: jnp.asarray(a)[None], last))
         divergence = self._watch(divergence, t, x, _all_finite(x))
-        return jax.tree.map(lambda *a: jnp.concatenate(a), *saved), x, divergence
+        return jax.tree.map(lambda *a: jnp.concatenate(a), *saved), x, state, divergence
 
     def _whole(self, x: PyTree) -> PyTree:
         """The user's pytree again, with what is no variable in its place."""
@@ -238,9 +269,8 @@ class _Loop:
 
         return value
 
-    def _initial_state(self, x0: PyTree, value: Callable[..., Any]) -> PyTree:
+    def _kept_in_dtype(self, x0: PyTree, state: PyTree, value: Callable[..., Any]) -> PyTree:
         """The method's state, in the dtypes that one step gives it (a scan wants them constant)."""
-        state = self.method.init(x0)
         after = jax.eval_shape(lambda x, s: self._step(0, x, s, value)[2], x0, state)
         return jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), state, after)
 

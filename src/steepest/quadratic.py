@@ -20,7 +20,7 @@ from jax.extend import core as jex_core
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
-from steepest.pieces import Program, called_jaxpr, user_line
+from steepest.pieces import Program, called_jaxpr, scan_counts, user_line
 
 LARGEST_DENSE = 2048
 """Up to this dimension the Hessian is written out and its eigenvalues computed directly."""
@@ -151,7 +151,7 @@ def _fixed_point(step: Any, carry: list[int | None]) -> list[int | None]:
 
 
 def _scan(self: _Degrees, eqn: jex_core.JaxprEqn, ins: list[int | None]) -> list[int | None]:
-    n_consts, n_carry = eqn.params["num_consts"], eqn.params["num_carry"]
+    n_consts, n_carry = scan_counts(eqn.params)
     body = eqn.params["jaxpr"].jaxpr
     consts, xs = ins[:n_consts], ins[n_consts + n_carry :]
     turn = lambda carry: self.run(body, [*consts, *carry, *xs])

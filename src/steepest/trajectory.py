@@ -43,6 +43,8 @@ class Trajectory:
         events: what happened on the way (empty for `descend`).
         stats: counts of work: "gradients", "steps", …, and "compile_seconds" (NaN under jit).
         divergence: where the run left the finite numbers, if it did.
+        method_state: the method's state after the last step, from which `descend` can go on; None
+            for flows.
         dense: what evaluates the run at any time; see `__call__`.
     """
 
@@ -54,6 +56,7 @@ class Trajectory:
     events: tuple[Any, ...]
     stats: dict[str, Any]
     divergence: Divergence
+    method_state: PyTree = None
     dense: Any = field(default=None, metadata={"static": True})
 
     def __call__(self, t: Any) -> PyTree:

@@ -105,8 +105,9 @@ def load_object(path: Path, name: str, *, shown: str | None = None) -> tuple[Pat
     path = path.resolve()
     module = _run(path)
     if not hasattr(module, name):
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        known = f"; it has {', '.join(names) or 'no functions'}."
+        public = {n: v for n, v in vars(module).items() if not n.startswith("_")}
+        names = [n for n, v in public.items() if not isinstance(v, ModuleType)]
+        known = f"; it has {', '.join(n for n in names if callable(public[n])) or 'no functions'}."
         raise ArgumentError(f"{shown} has no function {name!r}{nearest(name, names) or known}")
     return path, getattr(module, name)
 

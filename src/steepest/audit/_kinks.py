@@ -19,7 +19,7 @@ from steepest.pieces import CHOICES, _smooth as smooth, called_jaxpr, user_line
 from steepest.pieces._choices import EQUALITIES
 from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
-from steepest.pieces._interpret import interpret
+from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._number import dtype_eps
 from steepest.pieces._source import defined_by_jax
 from steepest.pieces._walk import TIE_FACTOR
@@ -192,7 +192,7 @@ def _turned_nan(outs: Sequence[Any], values: Sequence[Any]) -> bool:
 
 def _scan(run: Kinks, eqn: Any, inputs: list[_Number]) -> list[_Number]:
     p = eqn.params
-    n_consts, n_carry, length = p["num_consts"], p["num_carry"], p["length"]
+    (n_consts, n_carry), length = scan_counts(p), p["length"]
     consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
     xs = inputs[n_consts + n_carry :]
     outs: list[list[_Number]] = []

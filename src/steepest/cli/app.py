@@ -10,6 +10,7 @@ from steepest._version import __version__
 from steepest.cli.audit import HELP as AUDIT_HELP, audit
 from steepest.cli.errors import DEBUG
 from steepest.cli.lecture import HELP, lecture
+from steepest.cli.study import study
 
 app = typer.Typer(
     name="steepest",
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command(help=HELP)(lecture)
 app.command(help=AUDIT_HELP)(audit)
+app.add_typer(study, name="study")
 
 
 def _version(wanted: bool) -> bool:
@@ -51,6 +53,7 @@ def steepest(
       [cyan]steepest lecture[/cyan]                  run every claim of the lecture, write one page
       [cyan]steepest lecture --list[/cyan]           what claims there are
       [cyan]steepest audit network.py:setup[/cyan]   what can be said of a network on a batch
+      [cyan]steepest study init[/cyan]               a plan: which method wins on your model
       [cyan]steepest --debug lecture D1[/cyan]       one claim, with the traceback of an error
     """
     DEBUG.set(debug)

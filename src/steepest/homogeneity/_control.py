@@ -16,13 +16,14 @@ import numpy as np
 from steepest.homogeneity._degrees import Degrees, common_shape, dense, disjoint_degrees
 from steepest.homogeneity._form import ZERO
 from steepest.homogeneity._value import Result, Value
+from steepest.pieces import scan_counts
 
 MOST_STEPS = 1000
 
 
 def _scan(reading: Any, eqn: Any, inputs: list[Value], wanted: list[bool]) -> Result:
     p = eqn.params
-    n_consts, n_carry, length = p["num_consts"], p["num_carry"], p["length"]
+    (n_consts, n_carry), length = scan_counts(p), p["length"]
     consts, xs = inputs[:n_consts], inputs[n_consts + n_carry :]
     carry = [v.forgotten() for v in inputs[n_consts : n_consts + n_carry]]
     rows = [v.forgotten() for v in xs]

@@ -37,6 +37,7 @@ SECTIONS: tuple[str, ...] = (
     "rmsprop",
     "adadelta",
     "adam",
+    "wilson_construction",
 )
 
 

@@ -11,7 +11,7 @@ from jax import lax
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
-from steepest.pieces._interpret import interpret
+from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._source import user_line
 
 # Call-like primitives: the function inside is the function; a custom rule beside it is not.
@@ -130,7 +130,7 @@ def _as_list(eqn: jex_core.JaxprEqn, out: Any) -> list[Any]:
 
 def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     p = eqn.params
-    n_consts, n_carry = p["num_consts"], p["num_carry"]
+    n_consts, n_carry = scan_counts(p)
     consts, carry, xs = (
         values[:n_consts],
         values[n_consts : n_consts + n_carry],

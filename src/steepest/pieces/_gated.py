@@ -30,7 +30,7 @@ from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
-from steepest.pieces._interpret import interpret
+from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._program import Program
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
@@ -328,7 +328,7 @@ class _Run:
     def scan(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         """Written out, since each step has choices of its own."""
         p = eqn.params
-        n_consts, n_carry, length = p["num_consts"], p["num_carry"], p["length"]
+        (n_consts, n_carry), length = scan_counts(p), p["length"]
         if length > _LONGEST_SCAN:
             raise UnsupportedPrimitiveError(
                 f"a scan of {length} steps at {user_line(eqn)} is too long to follow a flow "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,6 +51,17 @@ def interpret(
             if not isinstance(atom, jex_core.Literal) and last.get(atom) == i:
                 env.pop(atom, None)
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def scan_counts(params: Mapping[str, Any]) -> tuple[int, int]:
+    """How many constants a scan has, and how many numbers it carries, by its parameters.
+
+    Up to JAX 0.10 two counts; since 0.11 a tree of (constants, carry, rows), tried with 0.11.2.
+    """
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    constants, carry, _ = params["ft_in"].unpack()
+    return len(constants), len(carry)
 
 
 def last_uses(jaxpr: Any) -> dict[Any, int]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from steepest import methods
 from steepest.descent import descend
 from steepest.errors import ArgumentError, SteepestError
 from steepest.study.configuration import LEARNING_RATE
+from steepest.study.sources import sources_of
 from steepest.user_file import load_object, nearest, split, user_code
 
 REQUIRED = inspect.Parameter.empty
@@ -28,7 +28,7 @@ REQUIRED = inspect.Parameter.empty
 Source = Literal["steepest", "optax", "file"]
 
 
-_OURS = tuple(name for name in vars(methods) if not name.startswith("_"))
+_OURS = tuple(name for name, value in vars(methods).items() if inspect.isfunction(value))
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class MethodFactory:
 
     @cached_property
     def sha256(self) -> str | None:
-        """Of the user's file; None for a method of `steepest` or Optax, which have versions."""
-        return None if self.file is None else sha256(self.file.read_bytes()).hexdigest()
+        """Of the user's file and what it imports from its folder; None where there is none."""
+        return None if self.file is None else sources_of(self.file).sha256
 
     @cached_property
     def traceable(self) -> tuple[str, ...]:

@@ -47,12 +47,14 @@ class Program:
         data: a function that returns the arrays that it trains on, any pytree, for their
             fingerprint; None where the problem shows none.
         folder: as above.
+        data_folder: the folder of `--data`, which its trials are told; None without one.
     """
 
     name: str
     run: Callable[[Any], Iterable[Mapping[str, Any]]]
     data: Callable[[], PyTree] | None = None
     folder: Path = field(default=Path(), compare=False)
+    data_folder: Path | None = field(default=None, compare=False)
 
 
 Problem = JaxProblem | Program

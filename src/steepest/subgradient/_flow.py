@@ -16,6 +16,7 @@ from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
+from steepest.pieces import scan_counts
 from steepest.subgradient._flat import Step
 from steepest.subgradient._reading import Reading
 from steepest.subgradient._value import Value, constant, either
@@ -40,7 +41,7 @@ def varying(jaxpr: Any, flags: list[bool]) -> list[bool]:
 
 def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Value]:
     p = step.params
-    n_consts, n_carry = p["num_consts"], p["num_carry"]
+    n_consts, n_carry = scan_counts(p)
     consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
     xs = inputs[n_consts + n_carry :]
     moving = [v.varies for v in carry]

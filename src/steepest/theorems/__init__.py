@@ -9,6 +9,7 @@ from steepest.theorems.adagrad_regret import adagrad_regret as adagrad_regret
 from steepest.theorems.adam_bias_correction import (
     adam_bias_correction as adam_bias_correction,
 )
+from steepest.theorems.adaptive_overfitting import adaptive_overfitting as adaptive_overfitting
 from steepest.theorems.autodiff_subgradient import autodiff_subgradient as autodiff_subgradient
 from steepest.theorems.balanced_inclusion import balanced_inclusion as balanced_inclusion
 from steepest.theorems.descent_lemma import descent_lemma as descent_lemma
