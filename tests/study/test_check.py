@@ -135,6 +135,7 @@ WRONG = [
     ),
     ("def metrics(self, params, batch): return {'loss': 'low'}", "problem: metrics: ", "TypeError"),
     ("def metrics(self, params, batch): return {1: 0.0}", "metrics has the name 1", "a text"),
+    ("def metrics(self, params, batch): return {'a_b': 0.0, 'a b': 0.0}", "metrics has", "twice"),
     ("def metrics(self, params, batch): raise ValueError('no')", "metrics: ", ":20 in metrics"),
     (
         "def metrics(self, params, batch): return {'loss': float(params['w'][0])}",
