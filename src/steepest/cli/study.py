@@ -163,7 +163,7 @@ def status(store: StorePlace, debug: Debug = False) -> None:
 def plot(
     store: StorePlace,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the three files go.")] = Path(
-        "out/study"
+        "out/figures"
     ),
     debug: Debug = False,
 ) -> None:

@@ -228,8 +228,8 @@ def _programs(
     width: int,
 ) -> Programs:
     compiled_in = {name: value for name, value, _ in statics}
-    init, loss, metrics = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
-    return Programs(name, init, loss, metrics, _factory(*method), compiled_in, batch, width)
+    start, mean, measured = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
+    return Programs(name, start, mean, measured, _factory(*method), compiled_in, batch, width)
 
 
 @dataclass(frozen=True, eq=False)
