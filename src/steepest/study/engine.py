@@ -73,6 +73,8 @@ class InProcess(Engine):
         batch = self._handed.popleft()
         outcome = run_batch(self._work, batch.trials)
         if isinstance(outcome, Failed):
+            if outcome.kind == (KeyboardInterrupt.__module__, KeyboardInterrupt.__name__):
+                raise KeyboardInterrupt
             raise outcome.error()
         self.dispatcher.finished(batch, "here", outcome.seconds)
         return Finished(batch, outcome)

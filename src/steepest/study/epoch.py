@@ -156,7 +156,7 @@ class Programs:
                         f"{self.name}: the metric {name!r} has shape {np.shape(value)}; it "
                         "must be one number, the mean over the batch."
                     )
-            return {name: jnp.asarray(value) for name, value in metrics.items()}
+            return {name.replace("_", " "): jnp.asarray(v) for name, v in metrics.items()}
 
         whole, rest = divmod(count(part), CHUNK)
         rows: list[dict[str, Any]] = []
@@ -228,8 +228,8 @@ def _programs(
     width: int,
 ) -> Programs:
     compiled_in = {name: value for name, value, _ in statics}
-    functions = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
-    return Programs(name, *functions, _factory(*method), compiled_in, batch, width)
+    start, mean, measured = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
+    return Programs(name, start, mean, measured, _factory(*method), compiled_in, batch, width)
 
 
 @dataclass(frozen=True, eq=False)
