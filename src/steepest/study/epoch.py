@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -12,19 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
-from jaxtyping import PyTree
+from jaxtyping import Int, PyTree
 
 from steepest.descent import descend
 from steepest.errors import PlanError
-from steepest.study.configuration import LEARNING_RATE, Configuration
+from steepest.study.configuration import LEARNING_RATE
 from steepest.study.history import History
-from steepest.study.method import MethodFactory, resolve
-from steepest.study.problem import JaxProblem
+from steepest.study.method import MethodFactory
 
 CHUNK = 1024
 """Metrics are computed on so many examples at a time."""
 
-_INIT, _ORDER, _LOSS = range(3)  # the streams of a trial's random numbers
+_INIT, _LOSS = range(2)  # the streams of a trial's random numbers in JAX
 
 
 class Data(NamedTuple):
@@ -77,9 +76,9 @@ class Programs:
         return jax.jit(self._start if self.width == 1 else jax.vmap(self._start))
 
     @cached_property
-    def epoch(self) -> Callable[[State, jax.Array, Told, Data], tuple[State, Any, Any]]:
+    def epoch(self) -> Callable[[State, jax.Array, Told, Any, Data], tuple[State, Any, Any]]:
         """→ (the state after the epoch, metrics by set, name and chunk, whether all is finite)."""
-        across = jax.vmap(self._epoch, in_axes=(0, 0, 0, None))
+        across = jax.vmap(self._epoch, in_axes=(0, 0, 0, 0, None))
         return jax.jit(self._epoch if self.width == 1 else across)
 
     def told(self, trials: Sequence[History]) -> Told:
@@ -88,6 +87,19 @@ class Programs:
         if self.width == 1:
             return each[0]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+
+    def rows(self, trials: Sequence[History], examples: int) -> Int[np.ndarray, "... steps batch"]:
+        """Which examples each step of the next epoch takes, drawn on the host: a program's sort
+        takes as long as tens of its steps."""
+        each = [self._rows(trial, examples) for trial in trials]
+        return each[0] if self.width == 1 else np.stack(each)
+
+    def _rows(self, trial: History, examples: int) -> Int[np.ndarray, "steps batch"]:
+        """The examples in random order, cut into batches; those that fill none are left out."""
+        rng = np.random.default_rng((trial.configuration.seed, trial.done))
+        steps = examples // self.batch
+        order = rng.permutation(examples)[: steps * self.batch]
+        return order.astype(np.int32).reshape(steps, self.batch)
 
     def _told(self, trial: History) -> Told:
         dtype = jnp.result_type(float)
@@ -111,14 +123,8 @@ class Programs:
         return State(params, _strong(self._method(told.hyperparameters).init(params)))
 
     def _epoch(
-        self, state: State, key: jax.Array, told: Told, data: Data
+        self, state: State, key: jax.Array, told: Told, rows: Any, data: Data
     ) -> tuple[State, Any, Any]:
-        stream = lambda which: jax.random.fold_in(jax.random.fold_in(key, which), told.done)
-        examples = count(data.train)
-        steps = examples // self.batch
-        order = jax.random.permutation(stream(_ORDER), examples)[: steps * self.batch]
-        rows = order.reshape(steps, self.batch)
-
         def draw(key: jax.Array, t: Any) -> tuple[PyTree, jax.Array]:
             of_step = lax.dynamic_index_in_dim(rows, t, keepdims=False)
             taken = lambda a: a.at[of_step].get(
@@ -130,11 +136,11 @@ class Programs:
             lambda params, drawn: self.loss(params, *drawn),
             state.params,
             self._method(told.hyperparameters),
-            steps,
+            len(rows),
             saveat=[0],
             states=False,
             batches=draw,
-            key=stream(_LOSS),
+            key=jax.random.fold_in(jax.random.fold_in(key, _LOSS), told.done),
             method_state=state.method,
         )
         measured = {name: self._metrics(run.final, part) for name, part in data._asdict().items()}
@@ -192,66 +198,6 @@ def mean_of_chunks(values: np.ndarray, examples: int) -> float:
     if np.isfinite(total) and abs(total - round(total)) <= 2.0**-23 * abs(total):
         total = float(round(total))
     return total / examples
-
-
-def programs(problem: JaxProblem, trial: Configuration) -> Programs:
-    """The programs that run the trial: the same ones for trials that differ in what is traced."""
-    source = dict(trial.surroundings.method_sources).get(trial.method)
-    method = (trial.method, str(problem.folder), source)
-    traceable = _factory(*method).traceable
-    statics = tuple(
-        (name, value, type(value))  # True is not 1
-        for name, value in trial.hyperparameters
-        if name not in traceable or not isinstance(value, float)
-    )
-    functions = (problem.init, problem.loss, problem.metrics)
-    return _programs(
-        problem.name, *map(_known, functions), method, statics, trial.batch, trial.width
-    )
-
-
-@lru_cache(maxsize=64)
-def _factory(name: str, folder: str, source: str | None) -> MethodFactory:
-    """The method's factory; `source` tells the states of its file apart."""
-    return resolve(name, folder)
-
-
-@lru_cache(maxsize=32)
-def _programs(
-    name: str,
-    init: _Same | Callable[..., Any],
-    loss: _Same | Callable[..., Any],
-    metrics: _Same | Callable[..., Any],
-    method: tuple[str, str, str | None],
-    statics: tuple[tuple[str, Any, type], ...],
-    batch: int,
-    width: int,
-) -> Programs:
-    compiled_in = {name: value for name, value, _ in statics}
-    start, mean, measured = (f.value if isinstance(f, _Same) else f for f in (init, loss, metrics))
-    return Programs(name, start, mean, measured, _factory(*method), compiled_in, batch, width)
-
-
-@dataclass(frozen=True, eq=False)
-class _Same:
-    """Equal where it is the same object, for what has no hash."""
-
-    value: Any
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-
-def _known(function: Callable[..., Any]) -> _Same | Callable[..., Any]:
-    """What a cache knows the function by: a method of one object is another object each time."""
-    try:
-        hash(function)
-    except TypeError:
-        return _Same(function)
-    return function
 
 
 def _strong(tree: PyTree) -> PyTree:

@@ -14,8 +14,9 @@ from jaxtyping import PyTree
 from steepest._raising import reraised
 from steepest.errors import SolverError
 from steepest.study.checkpoint import Checkpoints
+from steepest.study.compiled import programs
 from steepest.study.configuration import Configuration
-from steepest.study.epoch import Data, State, Told, count, mean_of_chunks, programs
+from steepest.study.epoch import Data, State, Told, count, mean_of_chunks
 from steepest.study.history import History
 from steepest.study.problem import JaxProblem
 
@@ -70,10 +71,14 @@ class Lanes:
         return began
 
     def _epoch(self) -> tuple[State, PyTree, Any]:
-        arguments = (self._state, self._keys, self._told(), self._data)
         with reraised():
-            state, measured, finite = self._programs.epoch(*arguments)
+            state, measured, finite = self._programs.epoch(*self._arguments())
             return state, *jax.device_get((measured, finite))
+
+    def _arguments(self) -> tuple[State, jax.Array, Told, Any, Data]:
+        trials = [self.histories[i] for i in self._runs]
+        rows = self._programs.rows(trials, self._sizes["train"])
+        return self._state, self._keys, self._told(), rows, self._data
 
     def _told(self) -> Told:
         return self._programs.told([self.histories[i] for i in self._runs])
@@ -114,9 +119,7 @@ class Lanes:
 
     def _after(self) -> tuple[State, PyTree, Any]:
         """What an epoch gives, without its numbers."""
-        return jax.eval_shape(
-            self._programs.epoch, self._state, self._keys, self._told(), self._data
-        )
+        return jax.eval_shape(self._programs.epoch, *self._arguments())
 
     def _metric_names(self) -> tuple[str, ...]:
         parts = self._after()[1].items()

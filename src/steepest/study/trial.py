@@ -10,8 +10,9 @@ from typing import Any
 
 from steepest.errors import ArgumentError, PlanError
 from steepest.study.checkpoint import Checkpoints
+from steepest.study.compiled import programs
 from steepest.study.configuration import Configuration
-from steepest.study.epoch import count, programs
+from steepest.study.epoch import count
 from steepest.study.history import History
 from steepest.study.lanes import Lanes
 from steepest.study.names import is_of_file
