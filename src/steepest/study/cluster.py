@@ -26,6 +26,7 @@ from steepest.study.work import Done, Failed, TrialError, Work, describe, run_ba
 
 _START, _CLOSE = 120.0, 10.0  # seconds that a start or an end may take
 _GRACE = {False: 1.0, True: 0.2}  # seconds for workers to leave by themselves; aborted or not
+_AGAIN = 0.2
 _LOOK = 1.0  # seconds between two looks at which workers there are
 _DEATHS = 3  # of workers, on one trial, after which it is not tried again
 
@@ -107,8 +108,8 @@ class Cluster(Engine):
     def close(self, *, abort: bool = False) -> None:
         # A worker in the middle of a trial would be waited for: it is ended, with its children.
         nannies = [] if self._cluster is None else [*self._cluster.workers.values()]
-        ending = threading.Timer(_GRACE[abort], _end, [nannies])
-        ending.daemon = True
+        closed = threading.Event()
+        ending = threading.Thread(target=_end, args=(nannies, closed, _GRACE[abort]), daemon=True)
         ending.start()
         try:
             for part in (self._client, self._cluster):
@@ -116,7 +117,7 @@ class Cluster(Engine):
                     with contextlib.suppress(TimeoutError):  # its processes are ended all the same
                         part.close(timeout=_CLOSE)
         finally:
-            ending.cancel()
+            closed.set()
             self._stack.close()
 
     def _start(self, workers: int, scheduler: str | None) -> None:
@@ -233,13 +234,15 @@ async def _leave_interrupts_to_the_runner() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _end(nannies: list[Any]) -> None:
+def _end(nannies: list[Any], closed: threading.Event, grace: float) -> None:
     """End the worker processes of this machine, and what the user's code has started in them."""
     psutil = needed("psutil")
-    for number in (nanny.pid for nanny in nannies):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if number is not None:
-                worker = psutil.Process(number)
-                for process in (*worker.children(recursive=True), worker):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.kill()
+    while not closed.wait(grace):
+        for number in (nanny.pid for nanny in nannies):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if number is not None:
+                    worker = psutil.Process(number)
+                    for process in (*worker.children(recursive=True), worker):
+                        with contextlib.suppress(psutil.NoSuchProcess):
+                            process.kill()
+        grace = _AGAIN  # one that was about to start may be there by then
