@@ -129,15 +129,22 @@ def test_the_workers_of_a_scheduler(tmp_path, monkeypatch):
     ) as cluster:
         ran = run_study(plan, tmp_path / "s", scheduler=cluster.scheduler_address)
         assert len(cluster.scheduler.workers) == 2  # they are not ours to end
+        address = cluster.scheduler_address
+        engine = cluster_module.Cluster(works(plan), 1, workers=0, scheduler=address)
     assert ran.ran == 26
     assert set(tiny.runs(tmp_path / "p").values()) == {1}
     monkeypatch.setattr(cluster_module, "_START", 1.0)
+    monkeypatch.setattr(cluster_module, "_ANSWER", 0.5)
+    with pytest.raises(TrialError, match="the scheduler is gone"):
+        engine.next(5.0)
+    engine.close(abort=True)
     other = tiny.plan(tmp_path / "q", epochs=2)
     with pytest.raises(TrialError, match="no worker came up on the scheduler at tcp"):
         run_study(other, tmp_path / "s", scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path):
+def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_DEATHS", 2)
     dies = (
         "        if (trial.seed, trial.learning_rate) == (1, 0.25): os._exit(9)\n        time.sleep"
     )
@@ -147,7 +154,7 @@ def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path)
         run_study(plan, tmp_path / "s", workers=1)
     assert tiny.workers() == []
     assert read_status(tmp_path / "s").done >= 3
-    assert set(tiny.runs(tmp_path / "p").values()) <= {1, 2, 3}
+    assert max(tiny.runs(tmp_path / "p").values()) in (2, 3)  # alone twice, and once with another
 
 
 def test_an_interrupt_ends_the_runner_and_its_workers_and_the_store_is_whole(tmp_path):
