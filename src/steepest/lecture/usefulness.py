@@ -1,4 +1,4 @@
-"""Slide section "Are these actually useful": the methods, each tuned, on one model.
+"""Slide section "Are these actually useful?": the methods, each tuned, on one model.
 
 The certificate speaks of the protocol alone. Who wins is a finding, reported as it comes out.
 """
@@ -73,7 +73,7 @@ _MORE = " more"  # what the labels of the methods of which more is tuned end wit
     "non-adaptive methods end better in training and in test error; Choi et al. find that the "
     "order depends on what is tuned, so that all is run once more with momentum and $\\varepsilon$ "
     "tuned too. The verdict is on the protocol alone; who wins is in the notes, as found.",
-    heading="Are these actually useful",
+    heading="Are these actually useful?",
     source=SOURCE,
 )
 def e1(setting: Setting) -> Certificate:
