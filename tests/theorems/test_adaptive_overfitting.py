@@ -51,13 +51,15 @@ def test_it_holds_and_says_on_what():
     assert len(c.parts) == 6
     assert all(part.holds for part in c.parts)
     assert [h.evidence for h in c.hypotheses] == [Evidence.PROVED] * 2 + [Evidence.MEASURED] * 5
-    *curves, rarer = c.figure[0].curves
-    assert [curve.y.tolist() for curve in curves[:3]] == [[0.0, 0.0]] * 3
-    assert [curve.y.tolist() for curve in curves[3:]] == [rarer.y.tolist()] * 3
+    plain, adaptive, rarer = c.figure[0].curves
+    assert plain.label == "gradient descent, heavy ball, Nesterov"
+    assert plain.y.tolist() == [0.0, 0.0]
+    assert adaptive.label == "AdaGrad, RMSProp, Adam"
+    assert adaptive.y.tolist() == rarer.y.tolist()
     assert 0.2 < rarer.y[0] < 0.4
     # w₂ + w₃ = 2 w₁ on the ray; the least-norm solution has them nearly balanced.
-    adaptive = [part for part in c.parts if "Ada" in part.statement.left]
-    assert all(part.slack == pytest.approx(0.5) for part in adaptive)
+    on_the_ray = [part for part in c.parts if "Ada" in part.statement.left]
+    assert all(part.slack == pytest.approx(0.5) for part in on_the_ray)
 
 
 @pytest.mark.parametrize(("eps", "holds"), [(1e-4, True), (10.0, False)])
@@ -68,6 +70,18 @@ def test_a_large_epsilon_turns_it(eps, holds):
         (violated,) = [h for h in c.violated if "rarer class" in h.name]
         assert "AdaGrad 0, RMSProp 0, Adam 0" in violated.detail
         assert c.slack > 1
+
+
+def test_where_it_turns_is_said_and_drawn():
+    """An ε that is tried and the same one as `eps` are one."""
+    c = st.theorems.adaptive_overfitting((10, 20), eps_tried=(1e-8, 0.01, 10.0))
+    assert c.holds
+    assert c.notes == (
+        "at n = 20 no fresh point is missed by AdaGrad from ε = 10 on, RMSProp from ε = 10 on, "
+        "Adam from ε = 10 on",
+    )
+    (curve,) = c.figure[1].curves
+    assert curve.y.tolist() == [c.constants["rarer"]] * 2 + [0.0]
 
 
 def test_a_method_that_leaves_the_ray_is_seen(monkeypatch):
@@ -116,6 +130,8 @@ def test_labels_are_drawn_until_both_classes_are_there():
         ({"share": 0.5}, "share is 0.5"),
         ({"share": 1.0}, "share"),
         ({"eps": -1.0}, "eps"),
+        ({"eps_tried": (1.0, 0.1)}, "eps_tried"),
+        ({"eps_tried": (0.0, 0.1)}, "eps_tried begins with 0"),
         ({"fresh": 0}, "fresh"),
     ],
 )

@@ -2,6 +2,7 @@
 
 # What is heavy (JAX, Dask) is imported inside: `--help` must answer at once.
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -129,7 +130,9 @@ def run(
         from steepest.cli.study_screen import StudyScreen
         from steepest.study.run import run_study
 
-        again = f"steepest study run {plan} --store {store}"
+        options = {"workers": workers, "scheduler": scheduler, "data": data}
+        given = [[f"--{name}", str(v)] for name, v in options.items() if v is not None]
+        again = ["steepest", "study", "run", str(plan), "--store", store, *sum(given, [])]
         with StudyScreen(checked, store) as screen:
             try:
                 done = run_study(
@@ -141,7 +144,7 @@ def run(
                     on_progress=screen.show,
                 )
             except KeyboardInterrupt as error:
-                screen.interrupted(again)
+                screen.interrupted(shlex.join(again))
                 raise typer.Exit(INTERRUPTED) from error
         screen.summary(done, _outcome(done.agenda))
 
@@ -150,9 +153,9 @@ def run(
 def status(store: StorePlace, debug: Debug = False) -> None:
     """How far a study is."""
     with readable_errors(debug or DEBUG.get()):
-        from steepest.study.status import status as look
+        from steepest.study.status import read_status, status_text
 
-        typer.echo(str(look(store)))
+        typer.echo(status_text(read_status(store)))
 
 
 @study.command(help=PLOT_HELP)
@@ -206,8 +209,9 @@ def export(
         _require_parent(out)
         from steepest.study.export import export as write
 
-        write(store, out)
-        typer.echo(str(out))
+        done = write(store, out)
+        missing = f"; {done.missing} are not there yet" if done.missing else ""
+        typer.echo(f"{out}: {done.rows} rows of {done.trials} trials{missing}")
 
 
 def _require_parent(out: Path | None) -> None:

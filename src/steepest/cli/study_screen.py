@@ -93,7 +93,7 @@ class StudyScreen:
         """What came out, in short, and where the rest is."""
         page = Page(
             title=f"Study of {outcome.plan.problem}",
-            lede="",
+            lede="Tuned on the development set; the values are of fresh seeds that tuned nothing.",
             blocks=(Notes("Found", findings(outcome)), values(outcome), tuning(outcome)),
         )
         self.console.print(Text(render_text(page, max(60, self.console.width))), soft_wrap=True)

@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from multiprocessing import resource_tracker
 from typing import Any
 
 from steepest.study.configuration import Configuration
@@ -23,7 +24,8 @@ from steepest.study.engine import Engine, Finished
 from steepest.study.extra import needed
 from steepest.study.work import Done, Failed, TrialError, Work, describe, run_batch
 
-_START, _CLOSE, _ABORT = 120.0, 5.0, 0.2  # seconds that a start or an end may take
+_START, _CLOSE = 120.0, 10.0  # seconds that a start or an end may take
+_GRACE = {False: 1.0, True: 0.2}  # seconds for workers to leave by themselves; aborted or not
 _LOOK = 1.0  # seconds between two looks at which workers there are
 _DEATHS = 3  # of workers, on one trial, after which it is not tried again
 
@@ -34,6 +36,8 @@ _ONE_THREAD = {
     "VECLIB_MAXIMUM_THREADS": "1",
     "PJRT_NPROC": "1",  # XLA's pool on a CPU
 }
+# Workers on one accelerator must not take its memory from each other in advance.
+_SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 _SETTINGS: dict[str, Any] = {
     # The dispatcher decides where a trial runs.
     "distributed.scheduler.work-stealing": False,
@@ -103,13 +107,14 @@ class Cluster(Engine):
     def close(self, *, abort: bool = False) -> None:
         # A worker in the middle of a trial would be waited for: it is ended, with its children.
         nannies = [] if self._cluster is None else [*self._cluster.workers.values()]
-        ending = threading.Timer(_ABORT if abort else _CLOSE, _end, [nannies])
+        ending = threading.Timer(_GRACE[abort], _end, [nannies])
         ending.daemon = True
         ending.start()
         try:
             for part in (self._client, self._cluster):
                 if part is not None:
-                    part.close(timeout=2 * _CLOSE)
+                    with contextlib.suppress(TimeoutError):  # its processes are ended all the same
+                        part.close(timeout=_CLOSE)
         finally:
             ending.cancel()
             self._stack.close()
@@ -122,7 +127,7 @@ class Cluster(Engine):
                 memory_limit=0,
                 scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 silence_logs=logging.CRITICAL,
-                env=_ONE_THREAD | {"XLA_FLAGS": _xla_flags()},
+                env=_ONE_THREAD | _SHARED | {"XLA_FLAGS": _xla_flags()},
             )
             self._cluster.sync(_leave_interrupts_to_the_runner)
             self._cluster.scale(workers)
@@ -222,6 +227,8 @@ async def _leave_interrupts_to_the_runner() -> None:
 
     A terminal interrupts all processes at once; it is the runner who ends its workers.
     """
+    # The first process that is spawned starts this one, which unblocks Ctrl-C when it is up.
+    resource_tracker.ensure_running()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 

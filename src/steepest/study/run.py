@@ -65,8 +65,9 @@ def run_study(
     Args:
         plan: what to run.
         store: where its results are, or the path or URL of that.
-        workers: how many processes of this machine run trials; as many as it has processors, or
-            one where JAX computes on an accelerator; 0 for this process, one trial after another.
+        workers: how many processes of this machine run trials; by default as many as it has
+            processors. 0, and the default where JAX computes on an accelerator, is this process,
+            one batch after another.
         scheduler: the address of a Dask scheduler whose workers run them instead.
         data: the folder of the problem's data, for problems that read one; on the workers too.
         on_progress: told how far the run is, between two and ten times a second.
@@ -241,10 +242,12 @@ class _Runner:
 
 
 def _engine(work: Work, width: int, workers: int | None, scheduler: str | None) -> Engine:
+    on_cpu = work.surroundings.platform == "cpu"
+    if workers is None and scheduler is None and not on_cpu:
+        workers = 0  # this process holds the accelerator's memory, and lanes fill it, not workers
     if workers == 0:
         return InProcess(work, width)
     from steepest.study.cluster import Cluster
 
-    on_cpu = work.surroundings.platform == "cpu"
-    as_many = needed("dask.system").CPU_COUNT if on_cpu else 1
+    as_many = needed("dask.system").CPU_COUNT
     return Cluster(work, width, workers=workers or as_many, scheduler=scheduler)

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from steepest.errors import ArgumentError
 from steepest.inputs import finite_number, increasing_counts, positive_number, whole_number
 from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement, all_of
-from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.registry import theorem
 from steepest.theorems.sampling import generator
 from steepest.theorems.wilson_construction import Construction, construct, draw_labels
+from steepest.theorems.wilson_figures import all_missed, over_eps, over_sizes, turns
 from steepest.theorems.wilson_runs import ADAPTIVE, PLAIN, End, adaptive_ends, plain_ends
 
 _STATEMENT = Statement(
@@ -40,6 +40,7 @@ def adaptive_overfitting(
     share: float | int = 0.7,
     eps: float | int = 0.0,
     *,
+    eps_tried: Sequence[float] = (),
     fresh: int = 1000,
     key: jax.Array | None = None,
 ) -> Certificate:
@@ -68,6 +69,8 @@ def adaptive_overfitting(
         sizes: the numbers n of points, increasing, at least 3.
         share: the probability of the label 1, in (½, 1).
         eps: ε of the adaptive methods, outside the root.
+        eps_tried: further values, increasing, that the adaptive methods are run with on the middle
+            one of the sizes: a note and a second panel of the figure say where the claim turns.
         fresh: how many fresh points are drawn.
         key: what all labels derive from; default `jax.random.key(0)`.
 
@@ -95,12 +98,23 @@ def adaptive_overfitting(
     instances = [construct(int(n), share, rng) for n in numbers]
     labels = draw_labels(whole_number(fresh, "fresh"), share, rng)
     plain = {name: plain_ends(instances, name) for name in PLAIN}
-    all_eps = np.full(len(instances), eps)
-    adaptive = {name: adaptive_ends(instances, name, all_eps) for name in ADAPTIVE}
+    tried = _tried(eps_tried)
+    middle = instances[len(instances) // 2]
+    all_of_them, all_eps = (
+        [*instances, *[middle] * len(tried)],
+        np.append([eps] * len(instances), tried),
+    )
+    both = {name: adaptive_ends(all_of_them, name, all_eps) for name in ADAPTIVE}
+    adaptive = {name: ends[: len(instances)] for name, ends in both.items()}
+    with_eps = {name: all_missed(ends[len(instances) :], labels) for name, ends in both.items()}
     steps = numbers.astype(np.float64)
     parts = [_part(name, ends, steps) for name, ends in (plain | adaptive).items()]
     rarer = float(np.mean(labels < 0))
-    c = all_of(_STATEMENT, parts, figure=(_figure(plain | adaptive, labels, steps),))
+    figure, notes = (over_sizes(plain | adaptive, labels, steps, eps),), ()
+    if len(tried):
+        n = len(middle.labels)
+        figure, notes = (*figure, over_eps(tried, with_eps, n)), (turns(tried, with_eps, n),)
+    c = all_of(_STATEMENT, parts, figure=figure)
     return replace(
         c,
         hypotheses=(
@@ -118,6 +132,7 @@ def adaptive_overfitting(
             ),
         ),
         constants={"share": share, "eps": eps, "rarer": rarer},
+        notes=notes,
     )
 
 
@@ -195,17 +210,10 @@ def _missed(
     )
 
 
-def _figure(
-    ends: dict[str, list[End]], labels: Float[np.ndarray, " m"], steps: Float[np.ndarray, " n"]
-) -> Curves:
-    curves = [
-        Curve(steps, np.array([end.missed(labels) for end in of_method]), name)
-        for name, of_method in ends.items()
-    ]
-    rarer = np.full_like(steps, np.mean(labels < 0))
-    return Curves(
-        (*curves, Curve(steps, rarer, "the rarer class", "reference")),
-        xlabel="points $n$",
-        ylabel="share of fresh points missed",
-        xscale="log",
-    )
+def _tried(eps: Sequence[float]) -> Float[np.ndarray, " k"]:
+    values = np.asarray(eps, np.float64)
+    if values.ndim != 1 or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
+        raise ArgumentError(f"eps_tried is {eps!r:.60}; it must list increasing numbers.")
+    if len(values) and values[0] <= 0:
+        raise ArgumentError(f"eps_tried begins with {values[0]:g}; it must list positive numbers.")
+    return values

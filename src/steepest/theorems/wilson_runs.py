@@ -17,7 +17,7 @@ from steepest.theorems.wilson_construction import BLOCK, COMMON, Construction, l
 
 FITTED = 1e-6
 """An adaptive method runs until the residual is this share of what it was."""
-ADAPTIVE_STEPS = 2000
+ADAPTIVE_STEPS = 1500
 """… or for so many steps."""
 STEP_SIZE = 0.1
 """Of the adaptive methods, over √t but for AdaGrad's."""
