@@ -9,10 +9,10 @@ SEEDS = st_.integers(0, 2**16)
 
 
 def few(count: int) -> settings:
-    """So many examples of the short profile's six, where each compiles a problem of its own; the
+    """So many examples of the short profile's four, where each compiles a problem of its own; the
     same share of the long profile's."""
     whole = settings().max_examples
-    return settings(max_examples=max(1, whole * count // 6))
+    return settings(max_examples=max(1, whole * count // 4))
 
 
 def quadratic(seed, d=4, condition=30.0, scale=1.0, shift=1.0):
