@@ -28,6 +28,21 @@ def test_a_file_runs_once_until_it_or_a_neighbour_is_edited(write):
     assert load_object(path, "value")[1] == "other"
 
 
+def test_a_neighbour_of_two_files_is_noticed_by_both(write):
+    near = write("shared_of_a_test.py", "VALUE = 1\n")
+    text = "import shared_of_a_test\nvalue = [shared_of_a_test.VALUE]\n"
+    paths = [write(f"{name}_of_a_test.py", text) for name in ("first", "second")]
+    assert [load_object(path, "value")[1] for path in paths] == [[1], [1]]
+    near.write_text("VALUE = 22\n")
+    assert [load_object(path, "value")[1] for path in paths] == [[22], [22]]
+
+
+def test_an_edit_within_a_second_is_noticed(write):
+    for value in range(3):
+        path = write("quick_of_a_test.py", f"value = {value}\n")
+        assert load_object(path, "value")[1] == value
+
+
 def test_neighbours_of_one_name_in_two_folders_are_not_mixed_up(write):
     text = "import common_of_a_test\ndef value(): return common_of_a_test.VALUE\n"
     files = [write(f"{folder}/user_of_a_test.py", text) for folder in "ab"]

@@ -44,5 +44,5 @@ class Spirals:
         labels = np.where(np.arange(count) % 2, 1.0, -1.0)
         turn = draw.uniform(0.5, 5.0, count)
         points = turn * labels * np.stack([np.cos(turn), np.sin(turn)]) / 5.0
-        points += 0.02 * draw.normal(size=points.shape)
+        points += 0.08 * draw.normal(size=points.shape)
         return points.T.astype(np.float32), labels.astype(np.float32)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -159,23 +160,26 @@ def _run(path: Path) -> ModuleType:
             del _loaded[other]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
-    assert spec.loader is not None
+    assert isinstance(spec.loader, SourceLoader)
     module = importlib.util.module_from_spec(spec)
-    before, digest = set(sys.modules), _digest(path)
+    ours = {name for p, loaded in _loaded.items() if p.parent == folder for name in loaded.names}
+    before, content = set(sys.modules) - ours, path.read_bytes()
     sys.modules.setdefault(path.stem, module)
     # First, as for `python FILE.py`.
     sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
     importlib.invalidate_caches()
     try:
         with user_code(path):
-            spec.loader.exec_module(module)
+            # Not from a cache of compiled files, which misses an edit within the same second.
+            exec(spec.loader.source_to_code(content, str(path)), vars(module))
     except BaseException as error:
         _forget(_of_folder(folder, before))
         if isinstance(error, (SyntaxError, ValueError)):  # of text that cannot even be parsed
             raise UserCodeError(f"{path}: {type(error).__name__}: {error}") from error
         raise
     brought = _of_folder(folder, before)
-    digests = {file: _digest(file) for file in brought.values()} | {path: digest}
+    digests = {file: _digest(file) for file in brought.values()}
+    digests[path] = sha256(content).hexdigest()
     _loaded[path] = _Loaded(module, frozenset(brought), digests)
     return module
 

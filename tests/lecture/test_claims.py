@@ -63,6 +63,7 @@ def test_the_claims_come_in_the_order_of_the_slides():
         "X6",
         "D11",
         "X3",
+        "E1",
         "E2",
     ]
 

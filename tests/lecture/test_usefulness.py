@@ -119,7 +119,7 @@ def test_its_plan_is_a_plan(size, tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text(usefulness.plan_text(Setting(size, seed=2**32 - 1)), encoding="utf-8")
     study = read_plan(path)
-    assert len(study.methods) == 9
+    assert len(study.methods) == (9 if size == "paper" else 7)
     assert study.seeds == 5
     assert study.problem == "steepest.study:digits_mlp"
     assert study.epochs == (250 if size == "paper" else study.epochs)
@@ -147,7 +147,7 @@ def test_equal_means_are_no_order():
     outcome = read_outcome(STUDY, HERE, run(STUDY, equal))
     said = turned(outcome, outcome)
     assert "stays gradient_descent = heavy_ball = adam; of 3 pairs 0 are told apart" in said
-    assert "Chosen: gradient_descent step 1; heavy_ball step 1; adam step 1." in said
+    assert "Chosen: gradient_descent 2⁰; heavy_ball 2⁰; adam 2⁰." in said
     fails = lambda trial: result(trial, {}, 1) if trial.method == "adam" else equal(trial)
     failed = read_outcome(STUDY, HERE, run(STUDY, fails))
     assert "turns from" in turned(outcome, failed)

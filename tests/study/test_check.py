@@ -1,5 +1,7 @@
 """What is wrong with a problem is known before anything runs."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from steepest.study.check import check_before_running, check_set
 from steepest.study.loading import problem_of
 from steepest.study.plan_file import read_plan
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "study"
 FILE = """
 import jax, jax.numpy as jnp, numpy as np
 import optax
@@ -70,6 +73,12 @@ name = "optax.lion"
 def test_what_is_well_passes(check):
     check()
     check(plan=DEFAULT.replace("dev loss", "dev top_1 error"))
+
+
+@pytest.mark.parametrize("plan", sorted(EXAMPLES.glob("spirals*.toml")))
+def test_the_example_is_well(plan):
+    read = read_plan(plan)
+    check_before_running(read, problem_of(read))
 
 
 def test_of_a_program_nothing_is_run(check):
@@ -135,6 +144,7 @@ WRONG = [
     ),
     ("def metrics(self, params, batch): return {'loss': 'low'}", "problem: metrics: ", "TypeError"),
     ("def metrics(self, params, batch): return {1: 0.0}", "metrics has the name 1", "a text"),
+    ("def metrics(self, params, batch): return {'a_b': 0.0, 'a b': 0.0}", "metrics has", "twice"),
     ("def metrics(self, params, batch): raise ValueError('no')", "metrics: ", ":20 in metrics"),
     (
         "def metrics(self, params, batch): return {'loss': float(params['w'][0])}",

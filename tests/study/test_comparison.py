@@ -95,3 +95,5 @@ def test_means_that_differ_by_rounding_are_equal():
     c = one(single((6, 7, 8, 9, 10)), single((10, 6, 7, 8, 9)))
     assert c.difference.mean == 0
     assert c.verdict.startswith("within the noise: equal means, 0.00 percentage points (")
+    small = one([1e-3] * 5, [1e-3 + 1e-8] * 5)
+    assert small.kind == "first is better"

@@ -61,6 +61,24 @@ def test_short_batches_are_handed_out_one_ahead_and_long_ones_are_not():
         assert dispatcher.assign(["x"]) == []
 
 
+def test_what_a_worker_died_with_is_run_again_first_and_alone():
+    dispatcher = Dispatcher(Clock())
+    dispatcher.add("a", trials(9), width=1)
+    for _ in range(2):
+        [(_, batch)] = dispatcher.assign(["x"])
+        dispatcher.finished(batch, "x", 0.1)
+    had = [batch for _, batch in dispatcher.assign(["x"])]
+    had += [batch for _, batch in dispatcher.assign(["x"])]
+    assert len(had) == 2
+    assert dispatcher.lost(["x", "z"]) == {"x": had}
+    assert dispatcher.running == ()
+    for suspect in had:
+        assert dispatcher.assign(["y"]) == [("y", suspect)]
+        assert dispatcher.assign(["y"]) == []
+        dispatcher.finished(suspect, "y", 0.1)
+    assert len(dispatcher.assign(["y"])) == 2
+
+
 def test_batches_are_of_one_shape():
     dispatcher = Dispatcher(Clock())
     mixed = [

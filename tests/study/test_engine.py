@@ -4,10 +4,7 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import psutil
@@ -26,30 +23,6 @@ from steepest.study.surroundings import sources, surroundings
 from steepest.study.work import Done, Failed, TrialError, Work, loaded, run_batch
 from steepest.user_file import UserCodeError
 from study import tiny
-
-RUNNER = """
-import sys
-from pathlib import Path
-from steepest.study.run import run_study
-from study import tiny
-
-def say(progress):
-    print(progress.done, progress.workers, flush=True)
-
-if __name__ == "__main__":
-    folder, store, seconds, workers = sys.argv[1:]
-    plan = tiny.plan(Path(folder), seconds=float(seconds))
-    run_study(plan, store, workers=int(workers), on_progress=say)
-"""
-
-
-def children():
-    return psutil.Process().children(recursive=True)
-
-
-def workers():
-    """The worker processes of this one: those that were spawned, but for the resource tracker."""
-    return [p for p in children() if "spawn_main" in " ".join(p.cmdline())]
 
 
 def works(plan):
@@ -156,15 +129,22 @@ def test_the_workers_of_a_scheduler(tmp_path, monkeypatch):
     ) as cluster:
         ran = run_study(plan, tmp_path / "s", scheduler=cluster.scheduler_address)
         assert len(cluster.scheduler.workers) == 2  # they are not ours to end
+        address = cluster.scheduler_address
+        engine = cluster_module.Cluster(works(plan), 1, workers=0, scheduler=address)
     assert ran.ran == 26
     assert set(tiny.runs(tmp_path / "p").values()) == {1}
     monkeypatch.setattr(cluster_module, "_START", 1.0)
+    monkeypatch.setattr(cluster_module, "_ANSWER", 0.5)
+    with pytest.raises(TrialError, match="the scheduler is gone"):
+        engine.next(5.0)
+    engine.close(abort=True)
     other = tiny.plan(tmp_path / "q", epochs=2)
     with pytest.raises(TrialError, match="no worker came up on the scheduler at tcp"):
         run_study(other, tmp_path / "s", scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path):
+def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_DEATHS", 2)
     dies = (
         "        if (trial.seed, trial.learning_rate) == (1, 0.25): os._exit(9)\n        time.sleep"
     )
@@ -172,24 +152,14 @@ def test_a_trial_that_kills_its_worker_is_named_and_no_process_is_left(tmp_path)
     plan = replace(plan, methods=plan.methods[:1])
     with pytest.raises(TrialError, match=r"learning_rate = 0\.25, seed 1: each process"):
         run_study(plan, tmp_path / "s", workers=1)
-    assert workers() == []
+    assert tiny.workers() == []
     assert read_status(tmp_path / "s").done >= 3
-    assert set(tiny.runs(tmp_path / "p").values()) <= {1, 2, 3}
+    assert max(tiny.runs(tmp_path / "p").values()) in (2, 3)  # alone twice, and once with another
 
 
 def test_an_interrupt_ends_the_runner_and_its_workers_and_the_store_is_whole(tmp_path):
     """As from a terminal: the whole process group is sent the signal at once."""
-    (tmp_path / "runner.py").write_text(RUNNER)
-    arguments = [tmp_path / "p", tmp_path / "s", "0.05", "2"]
-    runner = subprocess.Popen(
-        [sys.executable, tmp_path / "runner.py", *map(str, arguments)],
-        env=os.environ
-        | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    runner = tiny.runner(tmp_path / "p", tmp_path / "s", seconds=0.05, workers=2)
     assert runner.stdout is not None
     while int(runner.stdout.readline().split()[0]) < 3:
         pass

@@ -47,6 +47,13 @@ def test_a_whole_study():
         values = np.array([run.metrics["test error"] for run in m.fresh])
         np.testing.assert_allclose(curve.mean, values.mean(axis=0))
         np.testing.assert_allclose(curve.sd, values.std(axis=0, ddof=1))
+        assert curve.epochs.tolist() == list(range(1, STUDY.epochs + 1))
+        assert outcome.expected_best(m, "dev error")[-1] == m.tuned.chosen.score
+        reached = [outcome.time_to_target(m, target).reached for target in (1.0, 0.0)]
+        assert reached == [3, 0]
+        at_target = [run.metrics["dev error"] <= outcome.target for run in m.fresh]
+        epochs = tuple(int(np.argmax(at)) + 1 if at.any() else None for at in at_target)
+        assert outcome.time_to_target(m).epochs == epochs
         assert curve.best == int(np.argmin(values.mean(axis=0)))
     assert set(outcome.comparisons) == set(outcome.metrics)
     assert len(outcome.comparisons["test error"]) == 3
@@ -77,6 +84,7 @@ def test_nothing_run_yet():
     )
     assert (first.tuned, first.points, first.fresh) == (None, (), ())
     assert outcome.sensitivity(first) is None
+    assert outcome.time_to_target(first).epochs == ()
     assert len(outcome.expected_best(first, "dev error")) == 0
     assert np.isnan(first.curve("dev error", 4).mean).all()
     assert first.curve("dev error", 4).best is None
@@ -96,6 +104,7 @@ def test_a_method_that_is_half_tuned_or_lacks_a_fresh_seed_is_not_compared():
     )
     assert outcome.comparisons["test error"] == ()
     assert outcome.target == done.summary("dev error").mean
+    assert len(outcome.expected_best(tuning, "dev error")) == 0
     half = read_outcome(STUDY, HERE, without(whole(), lambda t: t.step_size == 1.0))
     assert [point.step for point in half.methods[0].points] == [2.0, 4.0, 8.0]
 

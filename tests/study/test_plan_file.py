@@ -255,6 +255,8 @@ WRONG = [
     ("[[method]]\nname = 'adam'\nb1 = 1", "(adam) b1: b1 is 1.0; it must be at least 0 and below"),
     ("[[method]]\nname = 'adam'\nb2 = 'a'", "(adam) b2 is 'a'; it must be a finite number"),
     ("[[method]]\nname = 'adam'\nb2 = inf", "(adam) b2 is inf; it must be a finite number"),
+    ("[[method]]\nname = 'adam'\neps = 1e-50", "eps is 1e-50, which is 0 in single precision"),
+    ("[[method]]\nname = 'adam'\neps = 1e300", "eps is 1e+300, which is infinite in single"),
     ("[[method]]\nname = 'adam'\nb2 = true", "(adam) b2 is true; it must be a number"),
     ("[[method]]\nname = 'adam'\neps_in_sqrt = 1", "eps_in_sqrt is 1; it must be true or false"),
     ("[[method]]\nname = 'adam'\nb1 = 0.5\ntune = { b1 = [0.9] }", "b1 is given and tuned"),

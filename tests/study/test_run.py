@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -250,3 +252,30 @@ def test_results_of_another_trial_are_not_taken(tmp_path, monkeypatch):
     with pytest.raises(TrialError, match="another trial's"):
         run_study(tiny.plan(tmp_path / "p"), tmp_path / "s", workers=0)
     assert not Store(tmp_path / "s").hashes()
+
+
+def test_an_interrupt_is_not_lost_where_python_ignores_what_is_raised(tmp_path, monkeypatch):
+    class Careless:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def drop(progress):
+        if progress.done >= 2:
+            Careless()
+
+    plan, before = tiny.plan(tmp_path / "p", seconds=0.05), signal.getsignal(signal.SIGINT)
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: ignored.append(told.exc_type))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(plan, tmp_path / "s", workers=0, on_progress=drop)
+    assert ignored == [KeyboardInterrupt]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert read_status(tmp_path / "s").runner.state == "interrupted"
+
+
+def test_an_interrupt_within_a_trial_is_no_failure_of_it(tmp_path):
+    press = "        import signal; signal.raise_signal(signal.SIGINT)\n        time.sleep"
+    plan = tiny.plan(tmp_path / "p", program=tiny.PROGRAM.replace("        time.sleep", press))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(plan, tmp_path / "s", workers=0)
+    assert read_status(tmp_path / "s").runner.state == "interrupted"

@@ -8,6 +8,7 @@ from steepest.study.tuning import tuned
 
 
 def of(errors, select="dev error", **more):
+    errors = {3 * step: value for step, value in errors.items()}  # no step has the logarithm 0
     study = plan(
         method(steps=tuple(sorted(errors)), extend=False, **more), tuning={"select": select}
     )

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import stats
 
 from steepest.study.statistics import (
+    Interval,
     bootstrap_of_mean,
     chance_below,
     holm,
@@ -30,6 +31,11 @@ def test_the_bootstrap_counts_every_resample(values, level):
     ):
         assert end in means
         assert len(beyond) <= most < sum(map(at, means))
+
+
+def test_what_lies_outside_is_at_most_its_share():
+    assert bootstrap_of_mean([0.0, 1.0], 0.5) == Interval(0.5, 0.5)
+    assert bootstrap_of_mean([0.0, 1.0], 0.51) == Interval(0.0, 1.0)
 
 
 def test_many_values_are_resampled_the_same_way_each_time():

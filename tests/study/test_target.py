@@ -31,7 +31,9 @@ def test_the_median_is_not_known_where_it_falls_on_runs_that_fail():
 
 
 def test_a_run_that_diverges_later_has_reached_it_and_its_last_epoch_does_not_count():
-    assert time_to_target([falling(0.9, 0.5, diverged=4)], "dev error", 0.5).epochs == (2,)
+    for diverged, reached in ((4, 2), (3, 2), (2, None)):
+        run = falling(0.9, 0.5, diverged=diverged)
+        assert time_to_target([run], "dev error", 0.5).epochs == (reached,)
     assert time_to_target([falling(0.9, 0.9, 0.1, diverged=3)], "dev error", 0.5).epochs == (None,)
 
 

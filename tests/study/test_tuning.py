@@ -92,6 +92,7 @@ def test_the_search_is_that_of_a_brute_force(
     assert choice.interior == (end is None)
     assert choice.edge == "" if end is None else f" the {end} end of its grid" in choice.edge
     assert choice.diverged == math.isinf(seen[place, exponent][0])
+    assert choice.chosen.value == seen[place, exponent]
     assert len(results) == tuning_seeds * len(seen) + 2
     fresh = [r.configuration for r in results.values() if r.configuration.seed >= 10_000]
     assert {t.seed for t in fresh} == set(study.fresh_seeds)
@@ -248,6 +249,25 @@ def test_the_grid_grows_by_the_factor_of_its_last_two_steps(steps, grown):
     for r in results.values():
         r.metrics["dev error"][:] = r.configuration.step_size
     assert {t.step_size for t in wanted(study, HERE, one, results)} == {grown}
+
+
+@pytest.mark.parametrize(
+    ("steps", "grown"), [((1.0,), 0.5), ((1.0, 2.0), 4.0), ((1e-4, 1e-3), 1e-2)]
+)
+def test_it_grows_upwards_where_the_largest_step_is_best(steps, grown):
+    one = method(steps=steps)
+    study = plan(one)
+    results = {t.hash: bowl(t) for t in wanted(study, HERE, one, {})}
+    for r in results.values():
+        r.metrics["dev error"][:] = -r.configuration.step_size
+    assert {t.step_size for t in wanted(study, HERE, one, results)} == {grown}
+
+
+def test_a_grid_of_one_step_grows_to_both_sides_by_a_factor_of_two():
+    study = plan(method(steps=(3.0,)))
+    make = table({1.5: 0.2, 3.0: 0.1, 6.0: 0.2})
+    choice = tuned(study, HERE, study.methods[0], run(study, make))
+    assert (choice.step, choice.interior, choice.spent) == (3.0, True, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
 """A study that takes a second: a program of arithmetic, which writes down each time it is run."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+
+import psutil
 
 from steepest.study.configuration import Configuration
 from steepest.study.export import export
@@ -27,6 +32,22 @@ def run(trial):
             yield {"train_loss": math.inf, "dev_error": math.nan, "dev_loss": math.inf}
         error = distance / 7 + 1 / (3 + epoch) + trial.seed % 7 / 1000
         yield {"train_loss": error**2, "dev_error": error, "dev_loss": math.sqrt(error)}
+"""
+
+
+RUNNER = """
+import sys
+from pathlib import Path
+from steepest.study.run import run_study
+from study import tiny
+
+def say(progress):
+    print(progress.done, progress.workers, flush=True)
+
+if __name__ == "__main__":
+    folder, store, seconds, workers = sys.argv[1:]
+    plan = tiny.plan(Path(folder), seconds=float(seconds))
+    run_study(plan, store, workers=int(workers), on_progress=say)
 """
 
 
@@ -58,3 +79,24 @@ def exported(store: object, folder: Path) -> bytes:
     out = folder / "exported.csv"
     export(store, out)  # type: ignore[arg-type]
     return out.read_bytes()
+
+
+def runner(folder: Path, store: Path, *, seconds: float, workers: int) -> subprocess.Popen[str]:
+    """A runner in a process of its own, which says how many trials are there."""
+    script = folder.with_suffix(".py")
+    script.write_text(RUNNER)
+    here = [str(Path(__file__).parent.parent), *sys.path]
+    return subprocess.Popen(
+        [sys.executable, script, folder, store, str(seconds), str(workers)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(here)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes of this one."""
+    children = psutil.Process().children(recursive=True)
+    return [process for process in children if "spawn_main" in " ".join(process.cmdline())]

@@ -1,11 +1,14 @@
 """What is read off a program before any number is seen."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.special import logsumexp
 
+from steepest.subgradient import _value, subgradient
 from steepest.subgradient._directions import random_directions, rank_one_directions
 from steepest.subgradient._plan import plan
 from steepest.subgradient._rules import RULES
@@ -101,3 +104,13 @@ def test_directions():
             assert np.all(np.asarray(d) != np.asarray(new))
     matrix = np.asarray(rank_one_directions(jax.random.key(0), leaves)[2].array)
     assert np.linalg.matrix_rank(matrix) == 1
+
+
+@pytest.mark.parametrize("first", range(6))
+def test_a_name_of_a_constant_is_no_number_of_the_list(monkeypatch, first):
+    """The first values of a process have the names 0, 1, …, as the variables have the places."""
+    monkeypatch.setattr(_value, "_names", itertools.count(first))
+    f = lambda x, c: c[0] * jnp.maximum(x[0], 0.0) + c[1] * x[1]
+    x, c = jnp.array([1.0, 4.0]), jnp.array([2.0, 3.0])
+    np.testing.assert_array_equal(jax.jit(subgradient(f))(x, c), c)
+    np.testing.assert_array_equal(subgradient(f)(x, c), c)

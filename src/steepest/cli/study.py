@@ -131,8 +131,9 @@ def run(
         from steepest.study.run import run_study
 
         options = {"workers": workers, "scheduler": scheduler, "data": data}
-        given = [[f"--{name}", str(v)] for name, v in options.items() if v is not None]
-        again = ["steepest", "study", "run", str(plan), "--store", store, *sum(given, [])]
+        again = ["steepest", "study", "run", str(plan), "--store", store]
+        for name, value in options.items():
+            again += [] if value is None else [f"--{name}", str(value)]
         with StudyScreen(checked, store) as screen:
             try:
                 done = run_study(
@@ -162,7 +163,7 @@ def status(store: StorePlace, debug: Debug = False) -> None:
 def plot(
     store: StorePlace,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the three files go.")] = Path(
-        "out/study"
+        "out/figures"
     ),
     debug: Debug = False,
 ) -> None:

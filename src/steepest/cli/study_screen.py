@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from steepest._version import __version__
+from steepest.errors import StoreError
 from steepest.report import Notes, Page, duration, render_text
 from steepest.study.outcome import StudyOutcome
 from steepest.study.plan import Plan
@@ -14,6 +15,7 @@ from steepest.study.progress import Progress as StudyProgress
 from steepest.study.report import findings
 from steepest.study.report_tables import tuning, values
 from steepest.study.run import StudyRun
+from steepest.study.status import read_status
 
 
 class StudyScreen:
@@ -39,7 +41,6 @@ class StudyScreen:
             for method in plan.methods
         }
         self._ended: set[str] = set()
-        self._last: StudyProgress | None = None
 
     def __enter__(self) -> StudyScreen:
         noun = "method" if len(self._plan.methods) == 1 else "methods"
@@ -56,7 +57,6 @@ class StudyScreen:
 
     def show(self, progress: StudyProgress) -> None:
         """How far the run is."""
-        self._last = progress
         self._bars.update(
             self._all,
             description="all",
@@ -81,9 +81,11 @@ class StudyScreen:
     def interrupted(self, again: str) -> None:
         """Say what is kept, and how to go on."""
         self._bars.stop()
-        kept = "nothing had run yet"
-        if self._last is not None:
-            kept = f"{self._last.done} of {self._last.planned} trials are in {self._store}"
+        try:
+            status = read_status(self._store)
+            kept = f"{status.done} of {status.planned} trials are in {self._store}"
+        except StoreError:  # it was to be made yet
+            kept = "nothing had run yet"
         words = Text(f"Interrupted: {kept}. The same command goes on from there:", "bold red")
         error = Console(stderr=True, highlight=False)
         error.print(words, soft_wrap=True)

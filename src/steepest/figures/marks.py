@@ -108,7 +108,7 @@ def spread(heights: np.ndarray, apart: float) -> np.ndarray:
     """The heights in [0, 1], moved as little as keeps them `apart` (in the least squares' sense).
 
     Example:
-        >>> spread(np.array([0.5, 0.5, 0.9]), 0.1).tolist()
+        >>> spread(np.array([0.5, 0.5, 0.9]), 0.1).round(6).tolist()
         [0.45, 0.55, 0.9]
     """
     order = np.argsort(heights, kind="stable")

@@ -37,6 +37,7 @@ SECTIONS: tuple[str, ...] = (
     "rmsprop",
     "adadelta",
     "adam",
+    "usefulness",
     "wilson_construction",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from steepest.study.comparison import equal
+from steepest.study.figure import power_of_two
 from steepest.study.outcome import MethodOutcome, StudyOutcome
 from steepest.study.words import mean_and_sd
 
@@ -61,7 +62,17 @@ def turned(first: StudyOutcome, second: StudyOutcome) -> str:
 
 
 def _chosen(outcome: StudyOutcome) -> list[str]:
-    return [f"{m.label} {m.tuned.chosen}" for m in outcome.methods if m.tuned is not None]
+    """Each method with its chosen step and what else was chosen."""
+    return [
+        ", ".join(
+            [
+                f"{m.label} {power_of_two(m.tuned.step)}",
+                *(f"{name} {value:g}" for name, value in m.tuned.chosen.tuned),
+            ]
+        )
+        for m in outcome.methods
+        if m.tuned is not None
+    ]
 
 
 def _order(outcome: StudyOutcome, metric: str) -> str:

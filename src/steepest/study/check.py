@@ -57,19 +57,17 @@ def check_before_running(plan: Plan, problem: Problem) -> None:
     key = jax.random.key(plan.seed)
     batch = jax.tree.map(lambda a: jnp.asarray(a[: plan.batch]), problem.train)
     with _told(f"{where}init", file):
-        parameters = problem.init(key)
-        _require_parameters(parameters)
-        jax.eval_shape(problem.init, key)
+        parameters = jax.jit(lambda key: _parameters(problem.init(key)))(key)
+        as_point(parameters, name="init(key)")  # now that the numbers are known
     with _told(f"{where}loss", file):
         check_scalar(jax.eval_shape(problem.loss, parameters, batch, key), problem.loss)
-        loss = float(problem.loss(parameters, batch, key))
+        loss = float(jax.jit(problem.loss)(parameters, batch, key))
     if not math.isfinite(loss):
         raise PlanError(
             f"{where}loss is {loss} at the initial parameters, on the first {plan.batch} examples."
         )
     with _told(f"{where}metrics", file):
-        names = _metric_names(problem.metrics(parameters, batch), where)
-        jax.eval_shape(problem.metrics, parameters, batch)
+        names = _metric_names(problem, parameters, batch, where)
     _require_metric(plan, names)
     for place, method in enumerate(plan.methods, start=1):
         with _told(f"{plan.file}: [[method]] {place} ({method.name})", file):
@@ -153,23 +151,36 @@ def _require_alike(train: PyTree, other: PyTree, name: str) -> None:
             )
 
 
-def _metric_names(metrics: Any, where: str) -> list[str]:
-    """The names of what `metrics` returned, with spaces."""
-    if not isinstance(metrics, Mapping) or not metrics:
-        raise PlanError(
-            f"{where}metrics returns {metrics!r:.60}; it must return a dict of numbers, such as "
-            '{"loss": …, "error": …}.'
-        )
-    for name, value in metrics.items():
-        if not isinstance(name, str) or not name.strip():
-            raise PlanError(f"{where}metrics has the name {name!r:.40}; it must be a text.")
-        array = jnp.asarray(value)
-        if array.shape != () or jnp.issubdtype(array.dtype, np.complexfloating):
+def _metric_names(problem: JaxProblem, parameters: PyTree, batch: PyTree, where: str) -> list[str]:
+    """The names of what `metrics` returns, with spaces."""
+    names: list[str] = []
+
+    def measured(parameters: PyTree, batch: PyTree) -> None:
+        metrics = problem.metrics(parameters, batch)
+        if not isinstance(metrics, Mapping) or not metrics:
             raise PlanError(
-                f"{where}metrics[{name!r}] is an array of shape {array.shape} and type "
-                f"{array.dtype}; it must be one real number, a mean over the examples."
+                f"{where}metrics returns {metrics!r:.60}; it must return a dict of numbers, such "
+                'as {"loss": …, "error": …}.'
             )
-    return [name.replace("_", " ") for name in metrics]
+        for name, value in metrics.items():
+            names.append(_metric_name(name, where))
+            if names.count(names[-1]) > 1:
+                raise PlanError(f"{where}metrics has {name!r} twice, as {names[-1]!r}.")
+            array = jnp.asarray(value)
+            if array.shape != () or jnp.issubdtype(array.dtype, np.complexfloating):
+                raise PlanError(
+                    f"{where}metrics[{name!r}] is an array of shape {array.shape} and type "
+                    f"{array.dtype}; it must be one real number, a mean over the examples."
+                )
+
+    jax.eval_shape(measured, parameters, batch)
+    return names
+
+
+def _metric_name(name: Any, where: str) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise PlanError(f"{where}metrics has the name {name!r:.40}; it must be a text.")
+    return name.replace("_", " ")
 
 
 def _require_metric(plan: Plan, names: list[str]) -> None:
@@ -183,10 +194,11 @@ def _require_metric(plan: Plan, names: list[str]) -> None:
         )
 
 
-def _require_parameters(parameters: PyTree) -> None:
-    """
+def _parameters(parameters: PyTree) -> PyTree:
+    """What `init` returned.
+
     Raises:
-        ArgumentError: a leaf is no array of finite floats.
+        ArgumentError: a leaf is no array of floats.
     """
     as_point(parameters, name="init(key)")
     for path, leaf in jax.tree_util.tree_flatten_with_path(parameters)[0]:
@@ -196,6 +208,7 @@ def _require_parameters(parameters: PyTree) -> None:
                 "be arrays of floats and nothing else (of an Equinox module, the part that "
                 "eqx.partition(model, eqx.is_inexact_array) puts first)."
             )
+    return parameters
 
 
 def _one_step(

@@ -8,11 +8,8 @@ again by another.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import queue
-import signal
-import threading
 import time
 from collections import Counter
 from typing import Any
@@ -21,29 +18,16 @@ from steepest.study.configuration import Configuration
 from steepest.study.dispatcher import Batch
 from steepest.study.engine import Engine, Finished
 from steepest.study.extra import needed
+from steepest.study.processes import SETTINGS, ended, processes
 from steepest.study.work import Done, Failed, TrialError, Work, describe, run_batch
 
-_START, _CLOSE, _ABORT = 120.0, 5.0, 0.2  # seconds that a start or an end may take
+_START, _CLOSE = 120.0, 10.0  # seconds that a start or an end may take
+_ANSWER = 30.0  # seconds after which a scheduler is held to be gone
+_GRACE = {False: 1.0, True: 0.2}  # seconds for workers to leave by themselves; aborted or not
 _LOOK = 1.0  # seconds between two looks at which workers there are
 _DEATHS = 3  # of workers, on one trial, after which it is not tried again
 
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    "PJRT_NPROC": "1",  # XLA's pool on a CPU
-}
-_SETTINGS: dict[str, Any] = {
-    # The dispatcher decides where a trial runs.
-    "distributed.scheduler.work-stealing": False,
-    # A program that keeps the interpreter's lock for minutes is busy, and not dead.
-    "distributed.scheduler.worker-ttl": None,
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-    "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
-    "distributed.admin.tick.limit": "1 day",
-}
+_GONE = "the scheduler is gone, and the trials under way with it; run again to go on"
 
 
 class Cluster(Engine):
@@ -72,7 +56,7 @@ class Cluster(Engine):
         self._cluster: Any = None
         self._client: Any = None
         self._stack = contextlib.ExitStack()
-        self._stack.enter_context(needed("dask").config.set(_SETTINGS))
+        self._stack.enter_context(needed("dask").config.set(SETTINGS))
         try:
             self._start(workers, scheduler)
         except BaseException:
@@ -102,29 +86,16 @@ class Cluster(Engine):
 
     def close(self, *, abort: bool = False) -> None:
         # A worker in the middle of a trial would be waited for: it is ended, with its children.
-        nannies = [] if self._cluster is None else [*self._cluster.workers.values()]
-        ending = threading.Timer(_ABORT if abort else _CLOSE, _end, [nannies])
-        ending.daemon = True
-        ending.start()
-        try:
+        with ended(self._cluster, _GRACE[abort]):
             for part in (self._client, self._cluster):
                 if part is not None:
-                    part.close(timeout=2 * _CLOSE)
-        finally:
-            ending.cancel()
-            self._stack.close()
+                    with contextlib.suppress(TimeoutError):  # its processes are ended all the same
+                        part.close(timeout=_CLOSE)
+        self._stack.close()
 
     def _start(self, workers: int, scheduler: str | None) -> None:
         if scheduler is None:
-            self._cluster = self._distributed.LocalCluster(
-                n_workers=0,
-                threads_per_worker=1,
-                memory_limit=0,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                silence_logs=logging.CRITICAL,
-                env=_ONE_THREAD | {"XLA_FLAGS": _xla_flags()},
-            )
-            self._cluster.sync(_leave_interrupts_to_the_runner)
+            self._cluster = processes()
             self._cluster.scale(workers)
         try:
             self._client = self._distributed.Client(
@@ -141,17 +112,20 @@ class Cluster(Engine):
         Dask would move a dead worker's tasks itself, but not where all workers died at once.
 
         Raises:
-            TrialError: a trial has killed each worker that it was given to.
+            TrialError: a trial has killed each worker that it was given to; the scheduler is gone.
         """
         if time.monotonic() - self._looked < _LOOK:
             return
         self._looked = time.monotonic()
-        alive = sorted(self._client.nthreads())
+        try:
+            alive = sorted(self._client.nthreads(callback_timeout=_ANSWER))
+        except OSError as error:
+            raise TrialError(_GONE) from error
         for batches in self.dispatcher.lost(set(self._alive) - set(alive)).values():
             for batch in batches:
                 self._futures.pop(batch.number).cancel()
-            self._deaths[batches[0].number] += 1
-            self._require_harmless(batches[0])
+            if len(batches) == 1:
+                self._died_with(batches[0])
         self._alive = alive
 
     def _hand_out(self) -> None:
@@ -172,31 +146,37 @@ class Cluster(Engine):
         """What a task gave; None where it died with its worker, which will be found out."""
         if self._futures.get(batch.number) is not future:
             return None
-        try:
-            while True:
-                try:
-                    outcome, worker = future.result(timeout=_LOOK)
-                    break
-                except TimeoutError:
-                    if future.status != "finished":
-                        return None
-        except self._distributed.KilledWorker as error:
-            raise TrialError(_killer(batch)) from error
-        except self._distributed.client.FutureCancelledError as error:
-            raise TrialError("the scheduler is gone, and the trials under way with it") from error
-        except Exception as error:  # what stands between us and the worker may raise anything
-            raise TrialError(
-                f"{describe(batch.trials[0])}: could not be run ({type(error).__name__}: {error})"
-            ) from error
+        if future.status == "error":
+            raise _lost(batch, future.exception(), self._distributed.KilledWorker)
+        # "skip": one that dies with its worker is found out by `_look`, which hands it out again.
+        gather = lambda: self._client.gather([future], errors="skip", asynchronous=True)
+        got: list[Any] = []
+        while not got:
+            with contextlib.suppress(TimeoutError):
+                got = self._client.sync(gather, callback_timeout=_LOOK)
+            if future.status == "cancelled":
+                raise TrialError(_GONE)
+            if not got and future.status != "finished":
+                return None
+        outcome, worker = got[0]
         del self._futures[batch.number]
         if isinstance(outcome, Failed):
             raise outcome.error()
         self.dispatcher.finished(batch, worker, outcome.seconds)
         return Finished(batch, outcome)
 
-    def _require_harmless(self, batch: Batch) -> None:
+    def _died_with(self, batch: Batch) -> None:
+        self._deaths[batch.number] += 1
         if self._deaths[batch.number] == _DEATHS:
             raise TrialError(_killer(batch))
+
+
+def _lost(batch: Batch, error: BaseException, killed: type[BaseException]) -> TrialError:
+    """What stood between us and the worker, of which the batch itself knows nothing."""
+    if isinstance(error, killed):
+        return TrialError(_killer(batch))
+    name = type(error).__name__
+    return TrialError(f"{describe(batch.trials[0])}: could not be run ({name}: {error})")
 
 
 def _killer(batch: Batch) -> str:
@@ -210,29 +190,3 @@ def _killer(batch: Batch) -> str:
 def _task(work: Work, trials: tuple[Configuration, ...]) -> tuple[Done | Failed, str]:
     """A batch, and the worker that ran it."""
     return run_batch(work, trials), needed("distributed").get_worker().address
-
-
-def _xla_flags() -> str:
-    """XLA's flags with one thread for linear algebra; what the user has set is kept."""
-    return f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
-
-
-async def _leave_interrupts_to_the_runner() -> None:
-    """Block Ctrl-C in the thread that starts the workers: they inherit it, and so do restarts.
-
-    A terminal interrupts all processes at once; it is the runner who ends its workers.
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-
-def _end(nannies: list[Any]) -> None:
-    """End the worker processes of this machine, and what the user's code has started in them."""
-    psutil = needed("psutil")
-    for number in (nanny.pid for nanny in nannies):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if number is not None:
-                worker = psutil.Process(number)
-                for process in (*worker.children(recursive=True), worker):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.kill()

@@ -62,6 +62,7 @@ class Dispatcher:
         self._running: dict[int, tuple[Batch, str, float]] = {}
         self._last: dict[str, str] = {}  # worker → label of the batch that it got last
         self._warm: set[tuple[str, str]] = set()  # (worker, label) that have finished a batch
+        self._suspects: set[int] = set()  # batches that a worker has died with
         self._count = 0
 
     def add(self, label: str, trials: Sequence[Configuration], width: int) -> None:
@@ -92,7 +93,7 @@ class Dispatcher:
         for ahead in (False, True):
             for worker in workers:
                 mine = [b for b, w, _ in self._running.values() if w == worker]
-                if len(mine) > ahead:
+                if len(mine) > ahead or any(b.number in self._suspects for b in mine):
                     continue
                 label = self._ahead(worker) if ahead and mine else self._next(worker)
                 if label is not None:
@@ -102,6 +103,7 @@ class Dispatcher:
     def finished(self, batch: Batch, worker: str, seconds: float) -> None:
         """A worker has finished a batch."""
         self._running.pop(batch.number)
+        self._suspects.discard(batch.number)
         method = self._methods[batch.label]
         if (worker, batch.label) in self._warm:
             method.later.append(seconds)
@@ -112,8 +114,10 @@ class Dispatcher:
     def lost(self, workers: Collection[str]) -> dict[str, list[Batch]]:
         """Workers have died: what they had is to be run again, before all else of its method.
 
+        Any of it may be why, so each of these batches is then the only one that a worker has.
+
         Returns:
-            Worker → its batches; it was on the first when it died.
+            Worker → its batches.
         """
         had: dict[str, list[Batch]] = {}
         for batch, worker, _ in [*self._running.values()]:
@@ -123,6 +127,7 @@ class Dispatcher:
         for batches in had.values():
             for batch in reversed(batches):
                 self._methods[batch.label].waiting.appendleft(batch)
+                self._suspects.add(batch.number)
         return had
 
     def seconds_left(self, workers: int, more: dict[str, int]) -> float | None:
@@ -181,7 +186,9 @@ class Dispatcher:
     def _ahead(self, worker: str) -> str | None:
         """The same, for a worker that is not yet done: only of batches that are short."""
         label = self._mine(worker)
-        typical = None if label is None else self._methods[label].typical
+        if label is None or self._methods[label].waiting[0].number in self._suspects:
+            return None
+        typical = self._methods[label].typical
         return label if typical is not None and typical < _SHORT else None
 
     def _is_worth_joining(self, label: str, method: _Method) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from steepest.study.configuration import Configuration
 from steepest.study.dispatcher import Batch, Dispatcher
+from steepest.study.extra import needed
 from steepest.study.work import Done, Failed, Work, run_batch
 
 
@@ -73,9 +74,24 @@ class InProcess(Engine):
         batch = self._handed.popleft()
         outcome = run_batch(self._work, batch.trials)
         if isinstance(outcome, Failed):
+            if outcome.kind == (KeyboardInterrupt.__module__, KeyboardInterrupt.__name__):
+                raise KeyboardInterrupt
             raise outcome.error()
         self.dispatcher.finished(batch, "here", outcome.seconds)
         return Finished(batch, outcome)
 
     def close(self, *, abort: bool = False) -> None:
         """There is nothing to close."""
+
+
+def engine_for(work: Work, width: int, workers: int | None, scheduler: str | None) -> Engine:
+    """The engine that these options of `run_study` ask for."""
+    on_cpu = work.surroundings.platform == "cpu"
+    if workers is None and scheduler is None and not on_cpu:
+        workers = 0  # this process holds the accelerator's memory, and lanes fill it, not workers
+    if workers == 0:
+        return InProcess(work, width)
+    from steepest.study.cluster import Cluster
+
+    as_many = needed("dask.system").CPU_COUNT
+    return Cluster(work, width, workers=workers or as_many, scheduler=scheduler)

@@ -162,7 +162,7 @@ class Programs:
                         f"{self.name}: the metric {name!r} has shape {np.shape(value)}; it "
                         "must be one number, the mean over the batch."
                     )
-            return {name: jnp.asarray(value) for name, value in metrics.items()}
+            return {name.replace("_", " "): jnp.asarray(v) for name, v in metrics.items()}
 
         whole, rest = divmod(count(part), CHUNK)
         rows: list[dict[str, Any]] = []

@@ -14,7 +14,8 @@ FIELDS = ("grid", "points", "extend", "around", "values")
 GRIDS = {"powers of two": 2, "powers of ten": 10}
 
 _CENTRE = 2.0**-3  # for a method that has no step size of its own
-_RANGE = (1e-37, 1e37)  # a step outside is 0 or infinite in single precision
+SMALLEST, LARGEST = 1e-37, 1e37
+"""Numbers outside are 0 or infinite in single precision, or nearly so."""
 
 
 def merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,9 +73,8 @@ def _powers(base: int, around: float, points: int) -> tuple[float, ...]:
 
 
 def _checked(table: Table, field: str, steps: tuple[float, ...]) -> tuple[float, ...]:
-    least, most = _RANGE
     for step in steps:
-        if not least < step < most:
+        if not SMALLEST < step < LARGEST:
             kind = "not positive" if step <= 0 else "out of single precision's range"
             raise table.error(field, f"gives the step size {step:g}, which is {kind}.")
     return steps

@@ -12,7 +12,7 @@ from typing import Any
 from steepest.errors import PlanError
 from steepest.study.configuration import LEARNING_RATE
 from steepest.study.fields import Table, brief, is_number
-from steepest.study.grid import FIELDS as STEPS, merged, read_steps
+from steepest.study.grid import FIELDS as STEPS, LARGEST, SMALLEST, merged, read_steps
 from steepest.study.method import REQUIRED, MethodFactory, resolve
 from steepest.study.names import normalised
 from steepest.study.plan import MethodPlan, Number, Steps, Tuning
@@ -148,6 +148,9 @@ def _hyperparameter(table: Table, field: str, value: Any, factory: MethodFactory
             raise table.error(field, f"is {brief(value)}; it must be a number.")
         return value
     number = table.number(field, value)
+    if number and not SMALLEST < abs(number) < LARGEST:
+        beyond = "0" if abs(number) < 1 else "infinite"
+        raise table.error(field, f"is {number:g}, which is {beyond} in single precision.")
     return value if isinstance(value, int) and not isinstance(default, float) else number + 0.0
 
 

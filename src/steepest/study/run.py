@@ -15,8 +15,8 @@ from steepest.study.agenda import Agenda
 from steepest.study.check import check_before_running
 from steepest.study.checkpoint import Checkpoints
 from steepest.study.configuration import Configuration, Surroundings
-from steepest.study.engine import Engine, Finished, InProcess
-from steepest.study.extra import needed
+from steepest.study.engine import Engine, Finished, engine_for
+from steepest.study.interrupt import Interrupts
 from steepest.study.loading import problem_of
 from steepest.study.plan import MethodPlan, Plan
 from steepest.study.problem import JaxProblem
@@ -65,8 +65,9 @@ def run_study(
     Args:
         plan: what to run.
         store: where its results are, or the path or URL of that.
-        workers: how many processes of this machine run trials; as many as it has processors, or
-            one where JAX computes on an accelerator; 0 for this process, one trial after another.
+        workers: how many processes of this machine run trials; by default as many as it has
+            processors. 0, and the default where JAX computes on an accelerator, is this process,
+            one batch after another.
         scheduler: the address of a Dask scheduler whose workers run them instead.
         data: the folder of the problem's data, for problems that read one; on the workers too.
         on_progress: told how far the run is, between two and ten times a second.
@@ -102,7 +103,7 @@ def run_study(
             host=socket.gethostname(),
         )
         remember(work, problem)
-        start = lambda: _engine(work, width, workers, scheduler)
+        start = lambda: engine_for(work, width, workers, scheduler)
         runner = _Runner(plan, around, store, start, width, on_progress or (lambda _: None))
         return runner.run()
 
@@ -133,23 +134,19 @@ class _Runner:
     def run(self) -> StudyRun:
         start, before = time.monotonic(), len(self._store.set_aside)
         self._store.set_strangers_aside()
-        ran = 0
-        try:
-            self._ask(self._methods.values())
-            while any(self._left.values()):
-                self._tell()
-                finished = self._work_on()
-                if finished is not None:
-                    self._commit(finished)
-                    ran += len(finished.done.results)
-        except BaseException as error:
-            self._close(abort=True)
-            # The error is told; that the heartbeat could not be written too would hide it.
-            with contextlib.suppress(StoreError):
-                interrupted = isinstance(error, KeyboardInterrupt)
-                state = "interrupted" if interrupted else "failed"
-                self._heart.beat(self._progress(), state, "" if interrupted else str(error))
-            raise
+        with Interrupts() as interrupts:
+            try:
+                ran = self._loop(interrupts)
+            except BaseException as error:
+                interrupted = interrupts.asked or isinstance(error, KeyboardInterrupt)
+                self._close(abort=True)
+                # The error is told; that the heartbeat could not be written too would hide it.
+                with contextlib.suppress(StoreError):
+                    state = "interrupted" if interrupted else "failed"
+                    self._heart.beat(self._progress(), state, "" if interrupted else str(error))
+                if interrupted and not isinstance(error, KeyboardInterrupt):
+                    raise KeyboardInterrupt from error  # a trial in this process met it
+                raise
         self._close()
         self._store.keep(self._agenda.record(complete=True))
         self._heart.beat(self._progress(), "done")
@@ -161,6 +158,20 @@ class _Runner:
             set_aside=tuple(self._store.set_aside[before:]),
             notes=tuple(self._notes),
         )
+
+    def _loop(self, interrupts: Interrupts) -> int:
+        """Until nothing is wanted; how many trials were run."""
+        ran = 0
+        self._ask(self._methods.values())
+        while any(self._left.values()):
+            interrupts.check()
+            self._tell()
+            assert self._engine is not None
+            finished = self._engine.next(_WAIT)
+            if finished is not None:
+                self._commit(finished)
+                ran += len(finished.done.results)
+        return ran
 
     def _ask(self, methods: Iterable[MethodPlan]) -> None:
         """What the methods want next; written down before it runs."""
@@ -176,10 +187,6 @@ class _Runner:
             self._engine = self._engine or self._start()
             for label, trials in new.items():
                 self._engine.add(label, trials)
-
-    def _work_on(self) -> Finished | None:
-        assert self._engine is not None
-        return self._engine.next(_WAIT)
 
     def _commit(self, finished: Finished) -> None:
         batch, done = finished.batch, finished.done
@@ -238,13 +245,3 @@ class _Runner:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close(abort=abort)
-
-
-def _engine(work: Work, width: int, workers: int | None, scheduler: str | None) -> Engine:
-    if workers == 0:
-        return InProcess(work, width)
-    from steepest.study.cluster import Cluster
-
-    on_cpu = work.surroundings.platform == "cpu"
-    as_many = needed("dask.system").CPU_COUNT if on_cpu else 1
-    return Cluster(work, width, workers=workers or as_many, scheduler=scheduler)

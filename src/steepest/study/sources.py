@@ -45,7 +45,7 @@ class Sources:
             for package in self.packages
             for name in owners.get(package, ())
         }
-        lost = {(package, _UNKNOWN) for package in self.packages if package not in owners}
+        lost = {(package, _UNKNOWN) for package in self.packages - owners.keys()}
         return tuple(sorted(found | lost))
 
 
@@ -93,7 +93,8 @@ def sources_of(path: Path, root: Path | None = None, within: Path | None = None)
             waiting += local
             if not local:
                 packages.add(dotted.partition(".")[0])
-    return Sources(texts, frozenset(packages - sys.stdlib_module_names))
+    # The version of this package is known without its being installed.
+    return Sources(texts, frozenset(packages - sys.stdlib_module_names - {"steepest"}))
 
 
 def _text(file: Path) -> str:

@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
     """Seconds in words.
 
     Example:
-        >>> duration(4.2), duration(200), duration(9000)
+        >>> duration(4.2), duration(200.0), duration(9000.0)
         ('4 s', '3 min', '2.5 h')
     """
     if seconds < 100:

@@ -112,10 +112,9 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
                 outermost = call is None and defined_by_jax(called.jaxpr)
                 outs: list[Atom] = walk(called, inputs, eqn if outermost else call)
             else:
-                same = (
-                    eqn.primitive.name,
-                    *[a if isinstance(a, int) else identity(a) for a in inputs],
-                )
+                # A number of the list is no name of a constant, though both are counted from 0.
+                names = [(a,) if isinstance(a, int) else identity(a) for a in inputs]
+                same = (eqn.primitive.name, *names)
                 step = next((s for s in seen.get(same, ()) if _alike(s.params, eqn.params)), None)
                 if step is None:
                     step = _step(eqn, inputs, [number(var) for var in eqn.outvars], call or eqn)
