@@ -33,8 +33,8 @@ NETWORK, WIDE = (64, 64, 64, 10), (512, 512, 512, 10)
 
 def main() -> None:
     if len(sys.argv) > 1:
-        kind, threads, start = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-        print(WORKERS[kind](threads, start))
+        kind, threads = sys.argv[1:]
+        print(WORKERS[kind](int(threads)))
         return
     trial_steps()
     arithmetic()
@@ -64,13 +64,20 @@ def trial_steps() -> None:
 
 def together(kind: str, threads: int, processes: int) -> float:
     """The sum of the rates of so many processes, measured in the same seconds."""
-    start = time.time() + 15.0  # by then all have compiled
-    command = [sys.executable, __file__, kind, str(threads), str(start)]
+    command = [sys.executable, __file__, kind, str(threads)]
     environment = os.environ | ONE_THREAD if kind == "ours" else None
+    pipe = subprocess.PIPE
     running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         for _ in range(processes)
     ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
     return sum(float(process.communicate()[0]) for process in running)
 
 
@@ -173,26 +180,25 @@ def examples(widths: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return X, rng.integers(0, widths[-1], len(X))
 
 
-def our_rate(threads: int, start: float) -> float:
-    return _rate(our_epoch(NETWORK), start)
+def our_rate(threads: int) -> float:
+    return _rate(our_epoch(NETWORK))
 
 
-def torch_rate(threads: int, start: float) -> float:
+def torch_rate(threads: int) -> float:
     import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(threads)
-    return _rate(torch_epoch(NETWORK), start)
+    return _rate(torch_epoch(NETWORK))
 
 
-WORKERS: dict[str, Callable[[int, float], float]] = {"ours": our_rate, "torch": torch_rate}
+WORKERS: dict[str, Callable[[int], float]] = {"ours": our_rate, "torch": torch_rate}
 
 
-def _rate(epoch: Callable[[], Any], start: float) -> float:
-    """Steps a second, from the time `start` on."""
+def _rate(epoch: Callable[[], Any]) -> float:
+    """Steps a second, compiled and warm, from when the parent says so."""
     epoch()
-    if time.time() > start:
-        print("the processes were not ready together; the rate is theirs alone", file=sys.stderr)
-    time.sleep(max(0.0, start - time.time()))
+    print("ready", flush=True)
+    sys.stdin.readline()
     began, epochs = time.perf_counter(), 0
     while time.perf_counter() - began < SECONDS:
         epoch()

@@ -34,4 +34,4 @@ def data() -> tuple[Batch, Batch, Batch]:
 
 
 mnist_mlp = Classification(dense((784, 128, 128, 10)), data)
-mnist_conv = Classification(convolutional((28, 28), 1, (16, 32), 10, kernel=5), data)
+mnist_conv = Classification(convolutional((28, 28), 1, (8, 16), 10), data)
