@@ -54,7 +54,7 @@ def adaptive_overfitting(
     (4c − 1)Xᵀy, and a step of AdaGrad, RMSProp or Adam with ε = 0 (0/0 read as 0) is a multiple of
     sign(Xᵀy) again. There w₂ + w₃ = 2w₁, and the score has the sign of 2 + y. Gradient descent and
     its momentum methods stay in the row space of X, where the only solution is the one of least
-    norm, Xᵀα with α constant on each class, and |w₂ + w₃| < w₁.
+    norm, Xᵀα with α constant on each class, and −w₁ < w₂ + w₃ < w₁.
 
     The parts of the certificate are the methods, over the sizes. Gradient descent, heavy ball and
     Nesterov's method have the step sizes and momentum of D3 to D5 for the extreme eigenvalues of
