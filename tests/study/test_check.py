@@ -98,7 +98,7 @@ def test_a_batch_beyond_the_training_set(check):
     [
         ("dev losss", "did you mean dev loss?"),
         ("dve loss", "did you mean dev loss?"),
-        ("accuracy", "there are train loss, train top 1 error, dev loss, dev top 1 error."),
+        ("top 5", "there are train loss, train top 1 error, dev loss, dev top 1 error."),
     ],
 )
 def test_a_metric_that_is_none(check, select, says):

@@ -184,6 +184,7 @@ WRONG = [
     ("[tuning]\nbudegt = 3", "[tuning] budegt is unknown; did you mean budget?"),
     ("[tuning]\nselect = 1", "[tuning] select is 1"),
     ('[tuning]\nselect = ""', "[tuning] select is ''"),
+    ('[tuning]\nselect = "dev accuracy"', "[tuning] select is 'dev accuracy', and the lowest"),
     ('[tuning]\nselect = "test error"', "[tuning] select is 'test error'; tuning must not see"),
     ("[tuning]\nsteps = 5", "[tuning] steps is 5; it must be a table"),
     ("[tuning]\nsteps = { pionts = 5 }", "[tuning] steps.pionts is unknown; did you mean points"),

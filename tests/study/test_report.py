@@ -6,6 +6,7 @@ import pytest
 
 from planted_study import HERE, bowl, method, plan, result, run
 from steepest.report import render_page
+from steepest.study.figure import learning_panel
 from steepest.study.outcome import read_outcome
 from steepest.study.plan import Decay
 from steepest.study.report import decay_in_words, findings, study_page, study_text
@@ -76,8 +77,8 @@ def test_ties_are_called_ties():
     study = plan(method(), method("sgd"), seeds=2)
     outcome = read_outcome(study, HERE, run(study, make))
     assert findings(outcome) == (
-        "Lowest mean dev error: adam and sgd, equal, 0.00 %; tied with sgd on every seed.",
-        "Lowest mean test error: adam and sgd, equal, 25.00 %; tied with sgd on every seed.",
+        "Lowest mean dev error: adam and sgd, equal on every seed, 0.00 %.",
+        "Lowest mean test error: adam and sgd, equal on every seed, 25.00 %.",
     )
     text = study_text(outcome, 200)
     assert "tied: equal on 2 seeds" in text
@@ -137,3 +138,46 @@ def test_a_tuning_at_fault_is_a_finding():
 )
 def test_the_decay_in_words(decay, words):
     assert decay_in_words(decay, "dev error") == words
+
+
+def ended(values):
+    """A study of these methods with these final test errors, on three fresh seeds each; None for a
+    run that diverges."""
+    study = plan(*map(method, values), seeds=3)
+
+    def make(trial):
+        if trial.seed not in study.fresh_seeds:
+            return result(trial, {"dev error": abs(trial.step_size - 1), "test error": 1.0})
+        value = values[trial.method][study.fresh_seeds.index(trial.seed)]
+        made = {"dev error": 0.0, "test error": 9.0 if value is None else value}
+        return result(trial, made, diverged=3 if value is None else None)
+
+    return read_outcome(study, HERE, run(study, make))
+
+
+def test_what_is_said_of_equal_leaders_holds_for_each():
+    steady, wild = (1.0, 1.001, 0.999), (0.2, 1.0, 1.8)
+    outcome = ended({"adam": steady, "sgd": wild, "rmsprop": (1.2, 1.201, 1.199)})
+    (said,) = [line for line in findings(outcome) if "test error" in line]
+    leaders = "Lowest mean test error: adam and sgd, equal, 100.00 %"
+    assert said == f"{leaders}; not told apart from all of these: rmsprop."
+    outcome = ended({"adam": steady, "rmsprop": (1.2, 1.203, 1.199)})
+    (said,) = [line for line in findings(outcome) if "test error" in line]
+    assert (
+        said
+        == "Lowest mean test error: adam, 100.00 %; better than rmsprop by more than the noise."
+    )
+
+
+def test_a_method_that_diverged_on_a_fresh_seed_is_named():
+    outcome = ended({"adam": (1.0, 1.0, 1.0), "sgd": (0.1, None, 0.1)})
+    said = "sgd diverged on 1 of 3 fresh seeds: it has no mean, and is compared by the chance to"
+    assert any(line.startswith(said) for line in findings(outcome))
+    panel = learning_panel(outcome, "test error")
+    assert panel.curves[1].label == "sgd (diverged on 1 of 3 seeds)"
+    assert panel.curves[1].mark is None
+
+
+def test_one_method_has_nothing_to_be_compared_with():
+    study = plan(method(), seeds=2)
+    assert "There is one method" in text_of(study, run(study, bowl))

@@ -44,3 +44,12 @@ def test_the_default_target_is_the_worst_finite_mean():
     assert default_target({"a": [good], "b": [bad, failed]}, "dev error") == 0.1
     assert default_target({"a": [failed], "b": []}, "dev error") is None
     assert math.isinf(failed.final("dev error"))
+
+
+def test_equal_runs_reach_their_own_mean():
+    """It is rounded below them: fsum of five times 0.235, over 5."""
+    runs = [result(TRIAL, {"dev error": 0.235})] * 5
+    target = default_target({"a": runs}, "dev error")
+    assert target is not None
+    assert target < 0.235
+    assert time_to_target(runs, "dev error", target).reached == 5

@@ -92,7 +92,7 @@ def test_the_search_is_that_of_a_brute_force(
     assert choice.interior == (end is None)
     assert choice.edge == "" if end is None else f" the {end} end of its grid" in choice.edge
     assert choice.diverged == math.isinf(seen[place, exponent][0])
-    assert choice.chosen.value == seen[place, exponent]
+    assert choice.chosen.value == pytest.approx(seen[place, exponent], rel=1e-6)
     assert len(results) == tuning_seeds * len(seen) + 2
     fresh = [r.configuration for r in results.values() if r.configuration.seed >= 10_000]
     assert {t.seed for t in fresh} == set(study.fresh_seeds)
@@ -297,3 +297,20 @@ def test_a_metric_that_is_not_recorded_is_named():
     results = {t.hash: bowl(t) for t in wanted(study, HERE, one, {})}
     with pytest.raises(PlanError, match=r"no 'dev eror': it records dev error, dev loss"):
         wanted(study, HERE, one, results)
+
+
+def test_the_same_errors_in_another_order_of_the_seeds_are_a_tie():
+    """Their means differ in the last place; the dev loss decides."""
+    errors = {0.5: (0.15, 0.15), 1.0: (0.1, 0.2), 2.0: (0.2, 0.3), 0.25: (0.3, 0.3)}
+    assert sum(errors[0.5]) / 2 != sum(errors[1.0]) / 2
+    losses = {0.5: 2.0, 1.0: 1.0}
+
+    def make(trial):
+        step = trial.step_size
+        error = errors.get(step, (0.9, 0.9))[trial.seed % 2]
+        return result(trial, {"dev error": error, "dev loss": losses.get(step, 9.0)})
+
+    study = plan(method(steps=(0.25, 0.5, 1.0, 2.0)))
+    choice = tuned(study, HERE, study.methods[0], run(study, make))
+    assert choice.step == 1.0
+    assert choice.ties == ("tied with step 0.5 in dev error; lower dev loss",)

@@ -220,6 +220,8 @@ def _require_parent(out: Path | None) -> None:
 
     if out is not None and not out.parent.is_dir():
         raise ArgumentError(f"--out {out}: there is no folder {out.parent}.")
+    if out is not None and out.is_dir():
+        raise ArgumentError(f"--out {out}: this is a folder; give the name of a file.")
 
 
 def _gathered(store: str) -> Any:
@@ -227,7 +229,11 @@ def _gathered(store: str) -> Any:
     from steepest.study.agenda import gather
     from steepest.study.store import Store
 
-    return _outcome(gather(Store(store)))
+    place = Store(store)
+    outcome = _outcome(gather(place))
+    for file in place.set_aside:
+        typer.echo(f"set aside: {file}", err=True)
+    return outcome
 
 
 def _outcome(agenda: Any) -> Any:

@@ -174,6 +174,13 @@ def _metric_names(problem: JaxProblem, parameters: PyTree, batch: PyTree, where:
                 )
 
     jax.eval_shape(measured, parameters, batch)
+    found = jax.jit(lambda *given: dict(problem.metrics(*given)))(parameters, batch)
+    for name, value in found.items():
+        if not math.isfinite(float(value)):
+            raise PlanError(
+                f"{where}metrics[{name!r}] is {float(value)} at the initial parameters, on the "
+                "first examples."
+            )
     return names
 
 

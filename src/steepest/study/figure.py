@@ -50,7 +50,11 @@ def learning_panel(outcome: StudyOutcome, metric: str) -> Curves:
             if curve.runs > 1:
                 band = (scale * (curve.mean - curve.sd), scale * (curve.mean + curve.sd))
         shown = method.label
-        if curve.runs < outcome.plan.seeds:
+        failed = sum(run.diverged is not None for run in method.fresh)
+        if failed:
+            mark = None  # what is left of the curve is no outcome
+            shown += f" (diverged on {failed} of {len(method.fresh)} seeds)"
+        elif curve.runs < outcome.plan.seeds:
             shown += (
                 f" ({curve.runs} of {outcome.plan.seeds} seeds)" if curve.runs else " (not run)"
             )

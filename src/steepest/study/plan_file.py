@@ -27,6 +27,8 @@ DEFAULT_METHODS = ("gradient_descent", "heavy_ball", "adagrad", "rmsprop", "adam
 _KINDS = ("on plateau", "every N epochs", "cosine", "none")
 _MOST_SEED = 2**32 - 1  # of JAX's random keys
 _MOST_FRESH = 1_000_000
+# Names of metrics of which more is better, where all here take less to be.
+_MORE_IS_BETTER = ("accuracy", "acc", "auc", "f1", "precision", "recall")
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -108,6 +110,10 @@ def _tuning(table: Table) -> Tuning:
     if select.partition(" ")[0] == "test":
         raise table.error(
             "select", f"is {select!r}; tuning must not see the test set: select by a dev metric."
+        )
+    if select.split()[-1:] and select.split()[-1] in _MORE_IS_BETTER:
+        raise table.error(
+            "select", f"is {select!r}, and the lowest is chosen: measure an error or a loss."
         )
     return Tuning(
         seeds=table.count("seeds", Tuning.seeds, most=MOST_TUNING_SEEDS),

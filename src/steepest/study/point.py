@@ -41,8 +41,13 @@ class Point:
 
     @property
     def value(self) -> tuple[float, float]:
-        """What is minimised: the score, and where that is equal the loss. All that diverged tie."""
-        return self.score, 0.0 if self.loss is None or math.isinf(self.score) else self.loss
+        """What is minimised: the score, and where that is equal the loss. All that diverged tie.
+
+        To seven digits, about those of single precision: means of the same errors in another order
+        of the seeds differ in the last place, and are equal.
+        """
+        loss = 0.0 if self.loss is None or math.isinf(self.score) else self.loss
+        return _to_seven_digits(self.score), _to_seven_digits(loss)
 
     def mean(self, metric: str) -> float:
         """The mean over the seeds of a metric after the last epoch; infinite if one diverged.
@@ -82,6 +87,10 @@ def final(result: Result, metric: str) -> float:
         )
     value = result.final(metric)
     return value if math.isfinite(value) else math.inf
+
+
+def _to_seven_digits(value: float) -> float:
+    return float(f"{value:.7g}")
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from steepest.report import (
@@ -97,6 +99,13 @@ def findings(outcome: StudyOutcome) -> tuple[str, ...]:
         }
         if len(means) > 1:
             found.append(_leader(outcome, metric, means))
+    for method in outcome.finished:
+        failed = sum(run.diverged is not None for run in method.fresh)
+        if failed:
+            found.append(
+                f"{method.label} diverged on {failed} of {len(method.fresh)} fresh seeds: it has "
+                "no mean, and is compared by the chance to win alone."
+            )
     found += [str(check) for check in outcome.inclusions if check.at_fault]
     return (*found, *edges(outcome))
 
@@ -104,21 +113,22 @@ def findings(outcome: StudyOutcome) -> tuple[str, ...]:
 def _leader(outcome: StudyOutcome, metric: str, means: dict[str, float]) -> str:
     lowest = min(means.values())
     leaders = [label for label, mean in means.items() if equal(mean, lowest)]
-    first = leaders[0]
-    verdicts = {"better": [], "within the noise": [], "tied": []}
-    for c in outcome.comparisons[metric]:
-        if first in (c.first, c.second):
-            other = c.second if c.first == first else c.first
-            kind = "better" if c.worse(other) else c.kind
-            if kind == "tied" or other not in leaders:
-                verdicts.setdefault(kind, []).append(other)
-    beaten, level, tied = (_listed(verdicts[kind]) for kind in verdicts if kind != "not known")
+    among = {frozenset((c.first, c.second)): c for c in outcome.comparisons[metric]}
+    beaten, level = [], []
+    for other in means:
+        if other not in leaders:
+            pairs = [among[frozenset((label, other))] for label in leaders]
+            if all(pair.worse(other) for pair in pairs):  # what is said must hold for each leader
+                beaten.append(other)
+            elif all(pair.kind != "not known" for pair in pairs):
+                level.append(other)
+    tied = all(among[frozenset(pair)].kind == "tied" for pair in combinations(leaders, 2))
+    equal_ones = f", equal{' on every seed' if tied else ''}" if len(leaders) > 1 else ""
+    of = "within the noise of" if len(leaders) == 1 else "not told apart from all of these:"
     parts = [
-        f"Lowest mean {metric}: {_listed(leaders)}{', equal' if len(leaders) > 1 else ''}, "
-        f"{value_of(metric, lowest)}",
-        f"tied with {tied} on every seed" if tied else "",
-        f"better than {beaten} by more than the noise" if beaten else "",
-        f"within the noise of {level}" if level else "",
+        f"Lowest mean {metric}: {_listed(leaders)}{equal_ones}, {value_of(metric, lowest)}",
+        f"better than {_listed(beaten)} by more than the noise" if beaten else "",
+        f"{of} {_listed(level)}" if level else "",
     ]
     return "; ".join(part for part in parts if part) + "."
 
@@ -155,7 +165,9 @@ def _missing(outcome: StudyOutcome) -> tuple[Block, ...]:
 def _findings(outcome: StudyOutcome) -> Block:
     found = findings(outcome)
     if not found:
-        return Text("Nothing can be said of which method is better yet.")
+        only = outcome.complete and len(outcome.methods) == 1
+        nothing = "There is one method, and nothing to compare it with."
+        return Text(nothing if only else "Nothing can be said of which method is better yet.")
     return Notes("Found", found)
 
 

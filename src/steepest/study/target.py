@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from steepest.study.comparison import ROUNDING
 from steepest.study.point import final
 from steepest.study.result import Result
 from steepest.study.statistics import summary
@@ -45,8 +46,9 @@ def default_target(runs: Mapping[str, Sequence[Result]], metric: str) -> float |
 def time_to_target(runs: Sequence[Result], metric: str, target: float) -> TimeToTarget:
     """When each run first ends an epoch at or below the target; one that diverges later counts."""
     epochs: list[int | None] = []
+    reached = target + ROUNDING * abs(target)  # a mean of equal values may be below them
     for run in runs:
         values = run.metrics.get(metric, ())
         finite = values if run.diverged is None else values[: run.diverged - 1]
-        epochs.append(next((k for k, value in enumerate(finite, 1) if value <= target), None))
+        epochs.append(next((k for k, value in enumerate(finite, 1) if value <= reached), None))
     return TimeToTarget(tuple(epochs))

@@ -117,7 +117,7 @@ def tuned(
     ties = tuple(
         _tie(best, other, plan.tuning.select)
         for other in search.points
-        if other is not best and other.score == best.score and math.isfinite(best.score)
+        if other is not best and other.value[0] == best.value[0] and math.isfinite(best.score)
     )
     return Tuned(best, search.points, interior=not search.edge, edge=search.edge, ties=ties)
 
@@ -221,7 +221,7 @@ def _edge(best: Point, grid: list[float], end: str) -> str:
 def _tie(best: Point, other: Point, select: str) -> str:
     if best.loss is None:
         equal, decided = f"{select} ({LOSS} is not recorded)", ""
-    elif best.loss != other.loss:
+    elif best.value[1] != other.value[1]:
         equal, decided = select, f"lower {LOSS}"
     else:
         equal, decided = select if select == LOSS else f"{select} and {LOSS}", ""
