@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,7 @@ def main() -> None:
 def trial_steps() -> None:
     """Steps of trials a second, all processes together."""
     settings = [("ours", 1, processes) for processes in (1, 2)]
-    try:
-        import torch  # noqa: F401  # pyright: ignore[reportMissingImports]
-    except ImportError:
+    if find_spec("torch") is None:
         print("PyTorch is not installed: there is nothing to compare with")
     else:
         settings += [("torch", *setting) for setting in itertools.product((1, 2), (1, 2))]

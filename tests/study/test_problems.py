@@ -96,7 +96,7 @@ def test_drawing_mnist1d_leaves_the_shared_random_numbers_alone():
 
 def test_an_unknown_problem_is_no_attribute():
     with pytest.raises(AttributeError, match="digits_mpl"):
-        steepest.study.digits_mpl  # noqa: B018
+        _ = steepest.study.digits_mpl
 
 
 @given(st_.lists(st_.integers(0, 3), min_size=8, max_size=80))

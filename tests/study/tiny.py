@@ -11,6 +11,7 @@ import psutil
 from steepest.study.configuration import Configuration
 from steepest.study.export import export
 from steepest.study.plan import Decay, MethodPlan, Plan, Steps, Tuning
+from steepest.study.store import Store
 
 PROGRAM = """
 import math
@@ -74,10 +75,10 @@ def run_of(trial: Configuration) -> str:
     return f"{trial.method} {trial.step_size!r} {trial.seed}"
 
 
-def exported(store: object, folder: Path) -> bytes:
+def exported(store: Store | Path | str, folder: Path) -> bytes:
     """The table of a store."""
     out = folder / "exported.csv"
-    export(store, out)  # type: ignore[arg-type]
+    export(store, out)
     return out.read_bytes()
 
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from steepest.errors import MissingExtraError
 from steepest.losses import MeanLoss, mean_loss
+from steepest.study.problems.digits import images_of_digits
 from steepest.theorems.problem import Problem
 
 Layers = list[Float[Array, "_ _"]]  # each of its own size
@@ -34,15 +34,8 @@ def digits() -> Digits:
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtraError(
-            "the digits images come with scikit-learn, which is not installed: "
-            "pip install 'steepest[lecture]'"
-        ) from error
-    pixels, targets = load_digits(return_X_y=True)
-    return Digits(np.asarray(pixels) / 16.0, np.eye(10)[np.asarray(targets)])
+    pixels, targets = images_of_digits()
+    return Digits(pixels / 16.0, np.eye(10)[targets])
 
 
 def relu_network(W: Layers, x: Float[Array, " in"]) -> Float[Array, " out"]:

@@ -96,8 +96,9 @@ def run_program(program: Program, history: History) -> Iterator[None]:
             history.add(_checked(metrics, program, history))
             yield
     finally:
-        if hasattr(running, "close"):
-            running.close()  # type: ignore[attr-defined]
+        close = getattr(running, "close", None)  # an iterator need not be a generator
+        if close is not None:
+            close()
     if not history.is_over:
         raise PlanError(
             f"{program.name} yields {history.done} times and the plan has {trial.epochs} epochs; "

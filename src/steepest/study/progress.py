@@ -27,8 +27,24 @@ class MethodProgress:
     running: int = 0
 
 
+class Totals:
+    """What the methods of a study add up to."""
+
+    methods: tuple[MethodProgress, ...]
+
+    @property
+    def done(self) -> int:
+        """How many of the plan's trials are there."""
+        return sum(method.done for method in self.methods)
+
+    @property
+    def planned(self) -> int:
+        """How many there will be, as far as is known: a grid may yet grow."""
+        return sum(method.planned for method in self.methods)
+
+
 @dataclass(frozen=True)
-class Progress:
+class Progress(Totals):
     """A study under way.
 
     Attributes:
@@ -44,16 +60,6 @@ class Progress:
     diverged: int = 0
     workers: int = 0
     seconds_left: float | None = None
-
-    @property
-    def done(self) -> int:
-        """How many trials are there."""
-        return sum(method.done for method in self.methods)
-
-    @property
-    def planned(self) -> int:
-        """How many trials there will be, as far as is known: a grid may yet grow."""
-        return sum(method.planned for method in self.methods)
 
 
 @dataclass(frozen=True)

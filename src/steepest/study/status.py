@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from steepest.study.progress import Heartbeat, MethodProgress, heartbeat
+from steepest.study.progress import Heartbeat, MethodProgress, Totals, heartbeat
 from steepest.study.store import Store
 
 _SILENT = 30.0  # seconds without a heartbeat after which a runner out of sight may be dead
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Totals):
     """A study as its store has it.
 
     Attributes:
@@ -34,16 +34,6 @@ class Status:
     set_aside: int
     runner: Heartbeat | None
     running: bool | None
-
-    @property
-    def done(self) -> int:
-        """How many of the plan's trials are there."""
-        return sum(method.done for method in self.methods)
-
-    @property
-    def planned(self) -> int:
-        """How many there will be, as far as is known."""
-        return sum(method.planned for method in self.methods)
 
 
 def read_status(store: Store | Path | str) -> Status:

@@ -14,8 +14,8 @@ from steepest.study.problems.networks import convolutional, dense
 from steepest.study.problems.sets import split, standardised
 
 
-def data() -> tuple[Batch, Batch, Batch]:
-    """Train, dev and test sets; the images have the shape (8, 8, 1).
+def images_of_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The pixels, from 0 to 16 and 64 an image, and the digits.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -27,7 +27,17 @@ def data() -> tuple[Batch, Batch, Batch]:
             "the digits images come with scikit-learn, which is not installed: "
             "pip install 'steepest[lecture]'"
         ) from error
-    pixels, labels = map(np.asarray, load_digits(return_X_y=True))
+    pixels, labels = load_digits(return_X_y=True)
+    return np.asarray(pixels), np.asarray(labels)
+
+
+def data() -> tuple[Batch, Batch, Batch]:
+    """Train, dev and test sets; the images have the shape (8, 8, 1).
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    pixels, labels = images_of_digits()
     images = pixels.reshape(-1, 8, 8, 1)
     parts = split(labels, (0.6, 0.2, 0.2))
     train, dev, test = standardised([(images[part], labels[part]) for part in parts])
