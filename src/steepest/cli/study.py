@@ -26,8 +26,8 @@ HELP = """Tune each method fairly on your model, and compare them on fresh seeds
         "[b]Exit status[/b]",
         "    0  done",
         "    1  the store, the data or a trial's code is at fault",
-        "    2  wrong use, or a plan that is wrong: nothing has run; also a program that does not yield "
-        "its metrics once an epoch",
+        "    2  wrong use, or a plan that is wrong: nothing has run; also a program that does "
+        "not yield once an epoch",
         "  130  interrupted: the same command goes on",
     ]
 )
