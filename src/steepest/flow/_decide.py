@@ -38,6 +38,7 @@ class Decider:
     def __init__(self, machine: Machine, y: np.ndarray, room: Callable[[Any], Any]):
         self.machine, self.y, self.room = machine, y, room
         self.nothing = np.zeros(machine.gated.size)
+        self.changes: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
 
     def look(self, mode: Mode) -> Look:
         return self.machine.look(self.y, mode)
@@ -45,12 +46,14 @@ class Decider:
     def change(self, mode: Mode, base: int, other: int) -> tuple[np.ndarray, np.ndarray]:
         """(the change of the gradient as `other` takes the place of `base`, the gradient of
         key_base − key_other)."""
-        step, along = self.nothing.copy(), self.nothing.copy()
-        mode.shifted(step, base, other, 1.0)
-        along[base] += 1.0
-        along[other] -= 1.0
-        jump, row = self.machine.turn(self.y, mode.weights, step, along)
-        return np.asarray(jump), np.asarray(row)
+        key = mode.weights.tobytes(), mode.joined, base, other
+        if key not in self.changes:
+            step, along = self.nothing.copy(), self.nothing.copy()
+            mode.shifted(step, base, other, 1.0)
+            along[base] += 1.0
+            along[other] -= 1.0
+            self.changes[key] = self.machine.turn(self.y, mode.weights, step, along)
+        return self.changes[key]
 
     def ties(self, mode: Mode, keys: np.ndarray) -> list[tuple[int, int]]:
         """(an active candidate, one that ties with it and is not active)."""
@@ -216,7 +219,7 @@ class Decider:
         if not mode.pairs:
             return mode
         look = self.look(mode)
-        weights = np.array(look.multipliers)
+        weights = look.multipliers
         least = np.min(weights[mode.choices], initial=1.0)
         if least < _NEAR:
             other = self.other_weights(mode, look)
@@ -224,7 +227,11 @@ class Decider:
                 return None
             weights = weights if other is None else other
         held = np.where(mode.gated.is_choice, np.clip(weights, 0, 1), weights)
-        return mode.with_weights(np.where(mode.active, held, 0.0))
+        found = mode.with_weights(np.where(mode.active, held, 0.0))
+        if weights is look.multipliers and look.misfit <= 1e-12 * look.scale:
+            # All pieces move alike along the tie, and these weights mix them to the velocity.
+            self.machine.remember(look._replace(slope=-look.velocity), found)
+        return found
 
     def least_norm(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
         """The mode of the least-norm element over everything that ties here.

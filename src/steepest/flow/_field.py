@@ -9,6 +9,7 @@ with a weight along the gradient of its key, p_i ∇z_i, so that what is project
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +24,8 @@ from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
 _CHUNK = 4  # rows that are computed together
-_NEWTON = 4
+_NEWTON = 8
+_GAIN = 0.03
 
 
 class Held(NamedTuple):
@@ -59,13 +61,6 @@ class Multipliers(NamedTuple):
     held: Held
     slope: Any
     velocity: Any
-
-
-class _Blank(NamedTuple):
-    """What stands for the multipliers before there are any."""
-
-    slope: Any = 0.0
-    velocity: Any = 0.0
 
 
 class Look(NamedTuple):
@@ -174,15 +169,23 @@ class Fields:
         far it is from zero."""
         out = []
         for site in self.gated.sites:
-            part = lambda a, site=site: jnp.reshape(
-                jnp.asarray(a)[site.start : site.start + site.size], (site.candidates, -1)
+            parts = zip(
+                self.gated.parts(keys, site), self.gated.parts(mode.active, site), strict=True
             )
-            key, active = part(keys), part(mode.active)
-            least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
-            best = jnp.max(jnp.where(active, -jnp.inf, key), axis=0)
+            rows = [
+                (
+                    jnp.where(active, key, jnp.inf),
+                    jnp.where(active, -jnp.inf, key),
+                    jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0),
+                )
+                for key, active in parts
+            ]
+            taken, others, sizes = zip(*rows, strict=True)
+            least = jnp.min(reduce(jnp.minimum, taken), axis=0)
+            best = jnp.max(reduce(jnp.maximum, others), axis=0)
+            size = jnp.maximum(jnp.max(reduce(jnp.maximum, sizes), initial=0.0), self.size)
             # Within rounding of the numbers that this line works with, or began with, there is no
             # margin to speak of: a tie that was just left must not be met again.
-            size = jnp.max(jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0), initial=self.size)
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
         for norm in self.gated.norms:
             entries = jnp.reshape(keys[norm.start : norm.gates.start], (norm.candidates, -1))
@@ -215,7 +218,13 @@ class Fields:
             i, weights, last = carry
             held = self.held(y, mode._replace(weights=weights))
             misfit = jnp.max(jnp.abs(held.rows.T @ held.forces), initial=0.0)
-            turns = self.turns(y, weights, mode, held)
+            # A chord serves while it brings the misfit down: where one choice feeds another, how
+            # the gradient turns with the one depends on the weight of the other.
+            turns = lax.cond(
+                (i == 0) | (misfit > _GAIN * last.misfit),
+                lambda: self.turns(y, weights, mode, held),
+                lambda: last.turns,
+            )
             known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
             step = jnp.where(known, held.forces / jnp.where(known, turns, 1.0), 0.0)
             step = jnp.where(mode.moves, step[mode.leads], 0.0)
@@ -226,8 +235,9 @@ class Fields:
             return i + 1, after, Multipliers(weights, misfit, turns, held, slope, velocity)
 
         weights = jnp.asarray(mode.weights)
-        shapes = jax.eval_shape(newton, (0, weights, _Blank()))[2]
-        blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+        nothing, none = jnp.zeros_like(y), jnp.zeros(len(mode.base))
+        held = Held(jnp.zeros((len(mode.base), y.size)), none, nothing, nothing, none)
+        blank = Multipliers(weights, jnp.asarray(0.0), none, held, nothing, nothing)
         return lax.while_loop(goes_on, newton, (0, weights, blank))[2]
 
     def without_multipliers(self, y: Any, mode: Arguments) -> Multipliers:

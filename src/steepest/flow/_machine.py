@@ -9,10 +9,12 @@ import jax
 import numpy as np
 
 from steepest.flow._arguments import Request
+from steepest.flow._crossing import Crossings
 from steepest.flow._field import Fields, Look
+from steepest.flow._loop import Limits, Loop, Step
 from steepest.flow._mode import Mode
-from steepest.flow._stepper import Step, Stepper
-from steepest.pieces._compile import compiled
+from steepest.flow._stepper import Stepper
+from steepest.pieces._compile import compiled, compiled_to_numpy
 from steepest.pieces._gated import Gated
 
 
@@ -31,8 +33,8 @@ class Own(NamedTuple):
 
 
 class Machine:
-    """Five compiled functions serve every mode: steps, their dense output, a look at a mode, a turn
-    of its weights, and the program itself.
+    """Three compiled functions serve every mode: the loop of steps, a turn of a mode's weights, and
+    the program itself.
 
     Attributes:
         counts: of steps, rejected ones, right-hand sides, gradients of single keys, and crossings
@@ -47,20 +49,20 @@ class Machine:
         # A norm is at zero within the error of a step: nearer to it nothing is told apart, and a
         # state that the steps' errors keep turning around a zero would never come to it.
         fields = self.fields = Fields(self.gated, request, atol + rtol * size)
-        self.stepper = Stepper(fields.velocity, fields.watch, rtol, atol, stiff)
+        self.stepper = Stepper(fields.velocity, rtol, atol, stiff)
+        crossings = Crossings(fields, rtol, atol)
+        self.room = crossings.room
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
         self.seconds = 0.0
         self._seen: set[Any] = set()
-        self._looked_at: np.ndarray | None = None
+        self._looked_at = np.zeros(0)
         self._looks: dict[Any, Look] = {}
 
         def own(y: Any) -> Own:
             return Own(*self.gated.actual(request.leaves(y)), request.watched(y))
 
-        self._advance = compiled(self.stepper.advance)
-        self._within = compiled(self.stepper.within)
-        self._look = compiled(fields.look)
-        self._turn = compiled(fields.turn)
+        self._loop = compiled_to_numpy(Loop(fields, self.stepper, crossings))
+        self._turn = compiled_to_numpy(fields.turn)
         self._own = compiled(own)
 
     def _timed(self, name: str, room: int, f: Any, *args: Any) -> Any:
@@ -76,53 +78,55 @@ class Machine:
         self.counts["rhs"] += rhs
         self.counts["vjps"] += rhs * pairs
 
-    def at(self, t: float, y: np.ndarray, width: float, mode: Mode) -> Step:
-        return self.stepper.at(t, y, width, mode.arguments)
-
     def advance(
-        self, s: Step, mode: Mode, until: float, end: float, most: int, *, fresh: bool
-    ) -> Step:
-        """Up to `most` more steps; see `Stepper.advance`."""
+        self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits
+    ) -> tuple[Step, Mode]:
+        """(where the loop of steps ends, the mode there); see `Loop`."""
+        s = self._looped(t, y, next_t, mode, limits)
+        if s.crossings:
+            mode = mode.replaced(s.mode.weights, s.mode.active)
+        self.counts["steps"] += int(s.accepted)
+        self.counts["rejected"] += int(s.rejected)
+        tried = int(s.accepted) + int(s.rejected)
+        self._count(self.stepper.stages * tried + int(s.spent), len(mode.pairs))
+        if s.located:
+            self.remember(s.look, mode)
+        return s, mode
+
+    def _looped(self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits) -> Step:
         args = mode.arguments
-        before = (0, 0) if fresh else (int(s.accepted), int(s.rejected))
-        numbers = map(np.asarray, (until, end, sum(before) + most, fresh))
-        s = self._timed("steps", len(args.base), self._advance, s, args, *numbers)
-        accepted, rejected = int(s.accepted) - before[0], int(s.rejected) - before[1]
-        self.counts["steps"] += accepted
-        self.counts["rejected"] += rejected
-        self._count(self.stepper.stages * (accepted + rejected), len(mode.pairs))
-        return s
+        given = (np.asarray(t), y, np.asarray(next_t), args, Limits(*map(np.asarray, limits)))
+        return self._timed("loop", len(args.base), self._loop, *given)
 
     def state(self, s: Step, t: float, mode: Mode) -> np.ndarray:
         """The state at a time in the last step, by steps of their own from where that began."""
-        begin = float(s.begin)
-        if t == begin:
-            return np.asarray(s.start)
-        if t == float(s.t):
-            return np.asarray(s.y)
-        counted = dict(self.counts)
-        fresh = self.at(begin, np.asarray(s.start), t - begin, mode)
-        taken = self.advance(fresh, mode, t, t, 100, fresh=True)
-        while float(taken.t) < t and bool(taken.finite):  # what is watched may stop it on the way
-            taken = self.advance(taken, mode, t, t, 100, fresh=False)
-        self.counts |= {name: counted[name] for name in ("steps", "rejected")}
-        return np.asarray(taken.y)
+        if t == s.begin:
+            return s.start
+        if t == s.t:
+            return s.y
+        return self.between(float(s.begin), s.start, t, mode)
 
-    def within(self, s: Step, t: float) -> np.ndarray:
-        """The state at a time in the last step, by its dense output."""
-        return np.asarray(self._timed("within", 0, self._within, s, np.asarray(t)))
+    def between(self, begin: float, start: np.ndarray, t: float, mode: Mode) -> np.ndarray:
+        """The state at t of the mode that is followed from (begin, start), whatever it meets."""
+        counted = dict(self.counts)
+        s, _ = self.advance(begin, start, t, mode, Limits(t, t, 1000, 0, False))
+        self.counts |= {name: counted[name] for name in ("steps", "rejected")}
+        return s.y
 
     def look(self, y: np.ndarray, mode: Mode) -> Look:
         """The mode at a state. What was looked at last at this state is remembered."""
-        if self._looked_at is None or not np.array_equal(self._looked_at, y):
-            self._looked_at, self._looks = np.array(y), {}
         key = mode.weights.tobytes(), mode.active.tobytes()
-        if key not in self._looks:
-            args = mode.arguments
+        if not np.array_equal(self._looked_at, y) or key not in self._looks:
             self._count(1, len(mode.pairs))
-            look = self._timed("look", len(args.base), self._look, y, args)
-            self._looks[key] = Look(*map(np.asarray, look))
+            s = self._looped(0.0, y, 0.0, mode, Limits(0.0, 0.0, 0, 0, False))
+            self.remember(s.look, mode)
         return self._looks[key]
+
+    def remember(self, look: Look, mode: Mode) -> None:
+        """For the next time that this state is looked at in this mode."""
+        if not np.array_equal(self._looked_at, look.y):
+            self._looked_at, self._looks = look.y, {}
+        self._looks[mode.weights.tobytes(), mode.active.tobytes()] = look
 
     def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any) -> Any:
         """See `Fields.turn`."""
@@ -130,7 +134,3 @@ class Machine:
 
     def own(self, y: np.ndarray) -> Own:
         return jax.tree.map(np.asarray, self._timed("own", 0, self._own, y))
-
-    def room(self, size: Any) -> Any:
-        """Keys this near are taken to be met together."""
-        return 0.1 * (self.atol + self.rtol * size)

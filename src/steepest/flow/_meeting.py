@@ -15,6 +15,7 @@ from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode, own_mode
 
 _LET_GO = 1e-6  # a weight this small, when one says that it has left, is let go too
+_ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
 _TIE = 8 * float(np.finfo(np.float64).eps)
 _NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins
 
@@ -40,7 +41,9 @@ class Meeting:
         again: it is one of many events at this instant; all that ties is decided at once.
         """
         self.refuse_root(t, look)
-        before, y = mode, np.asarray(look.onto)
+        before, y = mode, look.y
+        if np.max(np.abs(look.onto - y), initial=0.0) > _ON * self.machine.fields.size:
+            y = look.onto
         for gate in self.norms_at_zero(mode, look.keys):
             self.refuse_kink(t, mode, [gate])
             mode = mode.with_norm(gate, held=True)
@@ -78,6 +81,11 @@ class Meeting:
         self.refuse_jump(t, decider, mode, found)
         self.record(t, before, found, decider)
         return found, y
+
+    def crossed(self, mode: Mode, times: np.ndarray, others: np.ndarray) -> None:
+        """Crossings that left nothing to decide."""
+        for t, other in zip(times.tolist(), others.tolist(), strict=True):
+            self.events.append(Event(t, "cross", self.kinks(mode, [other])))
 
     def start(self, y: np.ndarray) -> tuple[Mode, np.ndarray]:
         """The mode at x0, where choices may tie and norms be zero, and the state."""

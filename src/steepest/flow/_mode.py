@@ -118,6 +118,10 @@ class Mode:
         held, moves = np.arange(room) < len(self.pairs), np.arange(room) < count
         return Arguments(self.weights, self.active, padded[0], padded[1], held, leads, moves)
 
+    def replaced(self, weights: np.ndarray, active: np.ndarray) -> Mode:
+        """With other weights and candidates, all else as it is."""
+        return replace(self, weights=weights, active=active)
+
     def with_weights(self, weights: np.ndarray) -> Mode:
         return replace(self, weights=weights)
 
@@ -164,11 +168,6 @@ class Mode:
         weights[entries], active[entries] = 0.0, held
         weights[gate], active[gate] = float(not held), not held
         return replace(self, weights=weights, active=active)
-
-    def least(self, weights: np.ndarray) -> float:
-        """The least weight of what is held or, for norms, 1 − ‖v‖: what is to stay positive."""
-        norms = [1 - float(np.linalg.norm(weights[entries])) for _, entries in self.norms]
-        return float(np.min([1.0, *weights[self.choices], *norms]))
 
     def members(self, candidate: int) -> list[int]:
         """The active candidates at the place of this one."""

@@ -12,9 +12,9 @@ from jaxtyping import PyTree
 from steepest.errors import ArgumentError
 from steepest.flow._arguments import Request
 from steepest.flow._events import Event, Kink
+from steepest.flow._loop import Step
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
-from steepest.flow._stepper import Step
 from steepest.trajectory import Divergence, Trajectory
 
 _MOST = 1000
@@ -62,7 +62,7 @@ class Saving:
     def step(self, s: Step, t: float, y: np.ndarray, mode: Mode) -> None:
         """The last step, up to a time t in it, where the state is y."""
         if self.segments is not None and t > float(s.begin):
-            kept = s._replace(t=np.asarray(t), y=y, solver=None, controller=None, dense=None)
+            kept = s._replace(t=np.asarray(t), y=y, dense=None)
             self.segments.append((kept, mode))
         if self.request.ts is not None:
             ts = self.request.ts
@@ -166,10 +166,7 @@ class Dense:
         if not self.segments:  # of a run that ended in an error at once
             return self.machine.request.start
         s, mode = self.segment(t)
-        if t == float(s.t):
-            return np.asarray(s.y)
-        whole = self.machine.at(float(s.begin), np.asarray(s.start), 0.0, mode)
-        return self.machine.state(whole._replace(t=s.t, y=s.y), t, mode)
+        return self.machine.state(s, t, mode)
 
 
 def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end: float) -> PyTree:

@@ -9,17 +9,15 @@ from steepest.errors import SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._decide import Decider
 from steepest.flow._field import Look
+from steepest.flow._loop import MOST_CROSSED, Limits, Step
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode
 from steepest.flow._saving import Saving
-from steepest.flow._stepper import Step
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
-_POLISH = 6
 _FAR = 1e6  # a state this many times the start's size is on its way to infinity
-_LEFT = 1e-9  # a multiplier this far out of its bounds has left
 
 
 class Solver:
@@ -70,53 +68,60 @@ class Solver:
         mode, y = self.meeting.start(y)
         self.y = y
         saving.start(y)
-        s, fresh = machine.at(0.0, y, self.width(0.0, y, mode), mode), True
+        t, next_t = 0.0, self.width(0.0, y, mode)
         at_once, last = 0, -1.0
         while True:
-            most = 1 if saving.by_step or mode.pairs else _AT_ONCE
-            was = float(s.t)
-            s = machine.advance(s, mode, saving.until, request.t1, most, fresh=fresh)
-            fresh = False
-            self.y = np.asarray(s.y)
-            if not bool(s.finite):
+            s, mode = machine.advance(t, y, next_t, mode, self.limits(mode))
+            self.y = s.y
+            if s.crossings:
+                count = int(s.crossings)
+                self.meeting.crossed(mode, s.times[:count], s.others[:count])
+                last, at_once = float(s.times[count - 1]), 0
+            self.y = s.y
+            if not s.finite:
                 raise SolverError(self.blow_up(s))
-            taken = float(s.t) > was  # if not, it was rejected, and s tells of an older one
+            t, y, next_t = float(s.t), s.y, float(s.next_t)
+            taken = t > float(s.begin)
             passed = None
-            if taken and bool(s.met) and self.through:
+            if taken and s.met and not s.plain and self.through:
                 passed = self.passed_over(s, mode)
-            if passed is not None:
-                saving.step(s, float(s.t), self.y, mode)
-                if float(s.t) >= request.t1:
-                    break
-                mode, width = passed, float(s.next_t) - float(s.t)
-                s, fresh = machine.at(float(s.t), self.y, width, mode), True
-                continue
-            met = self.happened(s, mode) if taken else None
-            if met is not None:
+            met = self.happened(s, mode) if taken and passed is None else None
+            if met is None:
+                if taken:
+                    saving.step(s, t, y, mode)
+                mode = passed or mode
+            else:
                 t, look, left = met
-                y = self.y = np.asarray(look.y)
+                y = self.y = look.y
                 saving.step(s, t, y, mode)
                 at_once = at_once + 1 if t <= last else 0
                 last = t
                 self.refuse_chatter(t, at_once)
                 mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
-                width = float(s.t) - float(s.begin) if at_once < 2 else self.width(t, y, mode)
-                s, fresh = machine.at(t, y, max(width, 1e-12 * max(t, 1e-6)), mode), True
                 self.y = y
-                if t >= request.t1:
-                    break
-                continue
-            if taken:
-                saving.step(s, float(s.t), self.y, mode)
-            if float(s.t) >= request.t1:
+                width = float(s.t - s.begin) if at_once < 2 else self.width(t, y, mode)
+                next_t = t + max(width, 1e-12 * max(t, 1e-6))
+            if t >= request.t1:
                 break
             tried = machine.counts["steps"] + machine.counts["rejected"]
             if tried >= self.max_steps:
                 raise SolverError(
-                    f"{self.max_steps} steps were tried and the flow is at t = {float(s.t):.6g} of "
+                    f"{self.max_steps} steps were tried and the flow is at t = {t:.6g} of "
                     f"{request.t1:g}; loosen the tolerances, or try stiff=True."
                 )
         return saving.trajectory(self.y, self.meeting.events)
+
+    def limits(self, mode: Mode) -> Limits:
+        """Of the next loop of steps."""
+        crossings = min(MOST_CROSSED, self.max_events - len(self.meeting.events))
+        in_loop = self.through and not mode.joined and not self.saving.by_step
+        return Limits(
+            until=self.saving.until,
+            end=self.request.t1,
+            tries=1 if self.saving.by_step else _AT_ONCE,
+            crossings=crossings if in_loop else 0,
+            watched=True,
+        )
 
     def width(self, t: float, y: np.ndarray, mode: Mode) -> float:
         """Of a first step: it moves by a small share of the state, or of where it tends to."""
@@ -128,12 +133,9 @@ class Solver:
     def happened(self, s: Step, mode: Mode) -> tuple[float, Look, bool] | None:
         """The first thing in the last step that ends the mode: when, the mode there, and whether a
         multiplier says so."""
-        if mode.pairs and float(s.t) > float(s.begin):
-            until = float(s.when) if bool(s.met) else float(s.t)
-            t = self.leaving(s, until, mode)
-            if t is not None:
-                return t, self.machine.look(self.machine.state(s, t, mode), mode), True
-        met = self.locate(s, mode) if bool(s.met) else None
+        if s.located:
+            return float(s.when), s.look, bool(s.left)
+        met = self.bracketed(s, mode) if s.met else None
         return None if met is None else (*met, False)
 
     def passed_over(self, s: Step, mode: Mode) -> Mode | None:
@@ -166,47 +168,9 @@ class Solver:
         self.machine.counts["passed"] += len(ahead)
         return after
 
-    def leaving(self, s: Step, until: float, mode: Mode) -> float | None:
-        """When a multiplier leaves its bounds, to the accuracy of the dense output.
-
-        The velocity is continuous there: an error of that size in the time is one of its square in
-        the state.
-        """
-        begin, end = float(s.begin), float(s.t)
-        state = lambda t: np.asarray(s.y) if t == end else self.machine.within(s, t)
-        least = lambda t: mode.least(self.machine.look(state(t), mode).multipliers) + _LEFT
-        if least(until) >= 0:
-            return None
-        if least(begin) <= 0:
-            return begin
-        return float(brentq(least, begin, until, xtol=1e-9 * (until - begin)))  # pyright: ignore[reportArgumentType]
-
-    def locate(self, s: Step, mode: Mode) -> tuple[float, Look] | None:
-        """When something was met, and the mode there; None if the dense output alone saw it.
-
-        From the time that the dense output tells, Newton's method along the flow itself.
-        """
-        machine, begin, end = self.machine, float(s.begin), float(s.t)
-        look_at = lambda t: machine.look(machine.state(s, t, mode), mode)
-        t = float(s.when)
-        look = look_at(t)
-        for _ in range(_POLISH):
-            nearing = look.watched_rates < 0
-            if not np.any(nearing):
-                break
-            roots = t - look.watched[nearing] / look.watched_rates[nearing]
-            after = float(np.min(roots))
-            if not begin - 1e-9 * (end - begin) <= after <= end:
-                break
-            after = max(after, begin)
-            if abs(after - t) <= 1e-7 * (end - begin):
-                return after, machine.look(look.y + (after - t) * look.velocity, mode)
-            t = after
-            look = look_at(t)
-        return self.bracketed(s, mode)
-
     def bracketed(self, s: Step, mode: Mode) -> tuple[float, Look] | None:
-        """As `locate`, where a margin bends too much for Newton's method."""
+        """When something was met, where a margin bends too much for Newton's method, and the mode
+        there; None if the dense output alone saw it."""
         looks: dict[float, Look] = {}
 
         def least(t: float) -> float:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+FEW = 8  # candidates, up to which what is done with them is written out one by one
+
 
 @runtime_checkable
 class Chooser(Protocol):
@@ -23,8 +25,11 @@ def mixed(candidates: Any, weights: Any) -> Any:
 
     A finite one does, in the derivative with respect to its weight.
     """
-    safe = jnp.where((weights == 0) & ~jnp.isfinite(candidates), 0.0, candidates)
-    return jnp.sum(weights * safe, axis=0)
+    safe = lambda w, c: w * jnp.where((w == 0) & ~jnp.isfinite(c), 0.0, c)
+    if len(candidates) > FEW:
+        return jnp.sum(safe(weights, candidates), axis=0)
+    # Written out, what a candidate is made of is joined with the sum into one pass over memory.
+    return sum(safe(weights[k], candidates[k]) for k in range(len(candidates)))
 
 
 def _clamp(run: Chooser, eqn: Any, values: list[Any]) -> Any:

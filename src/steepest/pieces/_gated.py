@@ -15,6 +15,7 @@ It is compiled once, whatever the pattern.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ from jax.extend import core as jex_core
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
-from steepest.pieces._compound import MADE_OF, mixed
+from steepest.pieces._compound import FEW, MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._program import Program
@@ -135,6 +136,21 @@ class Gated:
         value = run.run(self.program.closed, list(leaves))
         joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
         return value, joined(run.keys), joined(run.roots)
+
+    @staticmethod
+    def parts(array: Any, site: Site) -> list[Any]:
+        """A flat array over all candidates, those of one site in parts of shape (some, places).
+
+        Each candidate by itself where there are few: XLA passes over memory once for what is done
+        with them one by one, and several times to reduce along a short leading axis.
+        """
+        step = 1 if site.candidates <= FEW else site.candidates
+        ends = site.start + site.places * np.arange(0, site.candidates + 1, step)
+        mine = jnp.asarray(array)
+        return [
+            jnp.reshape(mine[a:b], (step, site.places))
+            for a, b in itertools.pairwise(ends.tolist())
+        ]
 
     @property
     def singular_lines(self) -> list[str]:

@@ -1,0 +1,160 @@
+"""Crossings that leave nothing to decide, told apart within compiled code.
+
+One candidate of one choice gets ahead, clearly; the program is continuous there; and beyond it the
+mode with this candidate is consistent, clearly. All else is for `Meeting`, which sees more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from steepest.flow._field import Fields, Look
+from steepest.flow._mode import Arguments
+
+LEFT = 1e-9  # a multiplier this far out of its bounds has left
+_CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
+_NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
+
+
+class Crossing(NamedTuple):
+    """One that is tried.
+
+    Attributes:
+        t, y: when and where.
+        base, other: the candidate that was taken, and the one that takes its place.
+        slope, value, gap: the gradient, the value and how fast `other` gains on `base`, before it.
+    """
+
+    t: Any
+    y: Any
+    base: Any
+    other: Any
+    slope: Any
+    value: Any
+    gap: Any
+
+
+class Crossings:
+    """See the module.
+
+    Args:
+        fields: of the solve.
+        rtol, atol: tolerances of a step.
+    """
+
+    def __init__(self, fields: Fields, rtol: float, atol: float):
+        self.fields, self.rtol, self.atol = fields, rtol, atol
+        self.gated = fields.gated
+        self.watched_choices = sum(site.places for site in self.gated.sites)
+
+    def none(self, y: Any, t: Any) -> Crossing:
+        zero = jnp.asarray(0)
+        return Crossing(t, y, zero, zero, jnp.zeros_like(y), 0.0 * t, 0.0 * t)
+
+    def room(self, size: Any) -> Any:
+        """Keys this near are taken to be met together."""
+        return 0.1 * (self.atol + self.rtol * size)
+
+    def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
+        """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
+
+        width: of the step in which it was met; `Crossing.t` is left 0.
+        """
+        keys, y = look.keys + ahead * look.rates, look.onto + ahead * look.velocity
+        if not self.gated.sites:
+            return self.none(y, ahead), jnp.asarray(False)
+        tied, bases, alone, rooms = (
+            jnp.zeros(self.gated.size, t) for t in (bool, int, bool, float)
+        )
+        for site in self.gated.sites:
+            mine = slice(site.start, site.start + site.size)
+            key, active = (
+                jnp.reshape(jnp.asarray(a)[mine], (site.candidates, -1))
+                for a in (keys, mode.active)
+            )
+            least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
+            room = self.room(jnp.abs(least) + jnp.abs(key))
+            near = ~active & jnp.isfinite(key) & (least - key <= room)
+            base = site.start + jnp.argmax(active, axis=0) * site.places + jnp.arange(site.places)
+            spread = lambda a, key=key: jnp.reshape(jnp.broadcast_to(a, key.shape), -1)
+            tied = tied.at[mine].set(spread(near))
+            bases = bases.at[mine].set(spread(base))
+            alone = alone.at[mine].set(spread(jnp.sum(active, axis=0) == 1))
+            rooms = rooms.at[mine].set(spread(room))
+        other = jnp.argmax(tied)
+        base, room = bases[other], rooms[other]
+        gap = look.rates[other] - look.rates[base]
+        value = look.value + ahead * (look.slope @ look.velocity)
+        crossing = Crossing(0.0 * value, y, base, other, look.slope, value, gap)
+        no_root = jnp.all(
+            look.watched[self.watched_choices :] > _NEAR_ROOT * self.fields.nearest_root
+        )
+        clear = (
+            (jnp.sum(tied) == 1)
+            & alone[other]
+            & no_root
+            & (gap * width > room)
+            & (self.least(look.multipliers, mode) > -LEFT)
+        )
+        return crossing, clear
+
+    def crossed(self, crossing: Crossing, mode: Arguments) -> Arguments:
+        """The mode beyond."""
+        if not self.gated.sites:
+            return mode
+        base, other = crossing.base, crossing.other
+        weights, active = jnp.asarray(mode.weights), jnp.asarray(mode.active)
+        weights = weights.at[other].set(weights[base]).at[base].set(0.0)
+        return mode._replace(weights=weights, active=active.at[other].set(True).at[base].set(False))
+
+    def beyond(
+        self, crossing: Crossing, look: Look, rest: Any, width: Any, mode: Arguments
+    ) -> tuple[Arguments, Any, Any]:
+        """(the mode beyond with its multipliers as weights, whether the crossing is not lost in
+        the error of the step, and whether the mode is clearly consistent, too).
+
+        Args:
+            look: at the mode beyond.
+            rest: how long the step, in which it was met, went on beyond it.
+            width: of that step.
+        """
+        if not self.gated.sites:
+            no = jnp.asarray(False)
+            return mode, no, no
+        gap = look.rates[crossing.other] - look.rates[crossing.base]
+        keys = jnp.abs(look.keys[crossing.other]) + jnp.abs(look.keys[crossing.base])
+        size = jnp.abs(crossing.value) + jnp.abs(look.value)
+        jump = jnp.max(jnp.abs(look.slope - crossing.slope), initial=0.0)
+        share = 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(look.y), initial=0.0))
+        held = jnp.any(jnp.asarray(mode.held))
+        moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
+        balanced = (self.least(look.multipliers, mode) > _CLEAR) & (
+            look.misfit <= 1e-7 * look.scale
+        )
+        plain = jump * rest > share
+        clear = (
+            plain
+            & (gap * width > self.room(keys))
+            & (jnp.abs(crossing.value - look.value) <= 1e-6 * size + 10 * self.atol)
+            & (~held | (balanced & moves))
+            & jnp.all(jnp.isfinite(look.velocity))
+        )
+        choice = jnp.asarray(self.gated.is_choice)
+        weights = jnp.where(choice, jnp.clip(look.multipliers, 0, 1), look.multipliers)
+        weights = jnp.where(held, jnp.where(mode.active, weights, 0.0), mode.weights)
+        return mode._replace(weights=weights), plain, clear
+
+    def least(self, weights: Any, mode: Arguments) -> Any:
+        """The least weight of what is held or, for norms, 1 − ‖v‖: what is to stay positive."""
+        if not len(mode.base):
+            return jnp.asarray(1.0)
+        held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))
+        is_choice = jnp.asarray(self.gated.is_choice)
+        each = jnp.where(held & is_choice[base], weights[base], 1.0)
+        both = jnp.where(held & is_choice[other], weights[other], 1.0)
+        squares = jnp.where(held & ~is_choice[other], weights[base] ** 2, 0.0)
+        lengths = jnp.sqrt(jnp.zeros(self.gated.size).at[other].add(squares))
+        least = jnp.minimum(jnp.min(each), jnp.min(both))
+        return jnp.minimum(least, 1 - jnp.max(lengths, initial=0.0))

@@ -1,0 +1,358 @@
+"""Steps until something is met that needs a decision: one compiled loop.
+
+`diffrax.diffeqsolve` looks for events at the ends of its steps. Here each step is looked at inside
+as well, on its dense output, so that what leaves and comes back within a step is seen. A crossing
+that leaves nothing to decide is made here; everything else ends the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from steepest.flow._bracket import Bracket
+from steepest.flow._crossing import LEFT, Crossing, Crossings
+from steepest.flow._field import Fields, Look
+from steepest.flow._mode import Arguments
+from steepest.flow._stepper import Stepper, Tried
+from steepest.pieces._compile import traced
+
+MOST_CROSSED = 64  # in one loop
+
+_SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first order
+_POLISHED = 6  # times that are tried for what was met, before brackets are
+_INSIDE = 5  # points of each step that are looked at, its end among them
+_NARROW = 2.0**-30  # a time is located to this share of where it was found in
+_MOST_POINTS = 60
+_FINE = 1e-2  # of the tolerance
+_SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
+
+# What the loop is at: it tries a step, goes to the time at which something was met, looks beyond a
+# crossing, looks at a state, looks when a multiplier left, and goes to that time.
+_STEPS, _LOCATES, _CROSSES, _LOOKS, _LEAVES, _ARRIVES = range(6)
+
+
+class Limits(NamedTuple):
+    """How far a loop goes.
+
+    Attributes:
+        until: no further step is begun after that.
+        end: no step goes beyond that.
+        tries: how many steps are tried; with 0 the mode is looked at where it is.
+        crossings: how many crossings are made.
+        watched: whether anything is watched at all.
+    """
+
+    until: Any
+    end: Any
+    tries: Any
+    crossings: Any
+    watched: Any
+
+
+class Step(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        t, y: the end of the last accepted step, or the last crossing.
+        next_t: where the next step is to end.
+        begin, start, dense: time and state at which the last accepted step began, and what its
+            dense output is made of.
+        accepted, rejected: how many steps.
+        spent: how many right-hand sides beside theirs.
+        finite: whether the state stayed finite.
+        met: whether what is watched turned negative in the last step.
+        low, when: times before and after it did.
+        located: whether the mode ends at the time `when`, to first order, and `look` is there; if
+            not, and something was met, both times are near to it to the accuracy of the dense
+            output.
+        left: whether a multiplier out of its bounds ends it.
+        plain: whether what was met is one crossing whose jump is not lost in the step's error.
+        look: what was looked at last.
+        mode: after the crossings that were made.
+        crossings, times, others: how many, when, and to which candidates.
+    """
+
+    t: Any
+    y: Any
+    next_t: Any
+    begin: Any
+    start: Any
+    dense: Any
+    accepted: Any
+    rejected: Any
+    spent: Any
+    finite: Any
+    met: Any
+    low: Any
+    when: Any
+    located: Any
+    left: Any
+    plain: Any
+    look: Look
+    mode: Arguments
+    crossings: Any
+    times: Any
+    others: Any
+
+
+class _Carry(NamedTuple):
+    """What the loop is at.
+
+    Attributes:
+        phase: see above.
+        step: see `Step`.
+        solver, controller: Diffrax's states.
+        fine: whether the last step's error is so far below the tolerance that its dense output will
+            do for states within it.
+        target, polished: the time that is tried for what was met, and how many were.
+        crossing: what is tried.
+        leaving: between which times a multiplier left.
+    """
+
+    phase: Any
+    step: Step
+    solver: Any
+    controller: Any
+    fine: Any
+    target: Any
+    polished: Any
+    crossing: Crossing
+    leaving: Bracket
+
+
+class Loop:
+    """The loop for any mode, ready to be compiled.
+
+    Args:
+        fields, stepper, crossings: what it is made of.
+    """
+
+    def __init__(self, fields: Fields, stepper: Stepper, crossings: Crossings):
+        self.fields, self.stepper, self.crossings = fields, stepper, crossings
+
+    def __call__(self, t: Any, y: Any, next_t: Any, mode: Arguments, limits: Limits) -> Step:
+        """Steps from (t, y), the first of them to next_t.
+
+        Args:
+            t, y: time and state.
+            next_t: where the first step is to end.
+            mode: what is taken and held at first.
+            limits: see `Limits`.
+        """
+        mode = jax.tree.map(jnp.asarray, mode)
+        next_t, fresh, controller = self.stepper.begin(t, y, next_t, limits.end, mode)
+        within = lambda s, t: self.stepper.within(s.begin, s.t, s.dense, t)
+        attempt, not_tried = traced(self.stepper.attempt, t, next_t, y, fresh, mode)
+        look, not_looked = traced(self.fields.look, y, mode)
+        zero, yes, no = jnp.asarray(0), jnp.asarray(True), jnp.asarray(False)
+        step = Step(
+            t=t, y=y, next_t=next_t, begin=t, start=y, dense=not_tried.dense,
+            accepted=zero, rejected=zero, spent=zero, finite=yes,
+            met=no, low=t, when=t, located=no, left=no, plain=no, look=not_looked,
+            mode=mode, crossings=zero,
+            times=jnp.zeros(MOST_CROSSED), others=jnp.zeros(MOST_CROSSED, int),
+        )  # fmt: skip
+
+        def goes_on(c: _Carry) -> Any:
+            s = c.step
+            tries = s.accepted + s.rejected < limits.tries
+            steps = (s.t < limits.until) & ~s.met & ~s.left & s.finite & tries
+            return (c.phase != _STEPS) | steps
+
+        def one(c: _Carry) -> _Carry:
+            """A step, or a state that is given; then a look at the mode there, if needed."""
+            s, steps, phase = c.step, c.phase == _STEPS, c.phase
+            begin, start = jnp.where(steps, s.t, s.begin), jnp.where(steps, s.y, s.start)
+            end = jnp.where(steps, jnp.minimum(s.next_t, limits.end), c.target)
+            solver = jax.tree.map(lambda a, b: jnp.where(steps, a, b), c.solver, fresh)
+            given = (phase == _CROSSES) | (phase == _LOOKS)
+            interpolated = (phase == _LEAVES) | (~steps & ~given & c.fine)
+            tried = lax.cond(
+                given | interpolated,
+                lambda: not_tried,
+                lambda: attempt(begin, end, start, solver, s.mode),
+            )
+            c = lax.cond(steps, lambda: self._stepped(c, end, tried, limits), lambda: c)
+            ended = steps & (c.phase == _STEPS) & (c.step.accepted > s.accepted) & limits.watched
+            state = jnp.where(given, c.crossing.y, tried.y)
+            state = lax.cond(interpolated, lambda: within(s, c.target), lambda: state)
+            crossed = self.crossings.crossed(c.crossing, s.mode)
+            pick = lambda a, b: jnp.where(phase == _CROSSES, a, b)
+            mode = jax.tree.map(pick, crossed, s.mode)
+            found = lax.cond(
+                ~steps | (ended & jnp.any(s.mode.held)),
+                lambda: look(state, mode),
+                lambda: c.step.look,
+            )
+            spent = ~steps + self.stepper.stages * ~(steps | given | interpolated)
+            c = c._replace(step=c.step._replace(look=found, spent=c.step.spent + spent))
+            c = lax.switch(
+                phase,
+                [
+                    lambda: self._ended(c, ended),
+                    lambda: self._located(c, limits),
+                    lambda: self._crossed(c, mode, limits),
+                    lambda: self._looked(c),
+                    lambda: self._left(c),
+                    lambda: self._looked(c),
+                ],
+            )
+            # Beyond a crossing nothing is known of the step before.
+            known = ~(phase == _CROSSES) | (c.phase != _STEPS)
+            return c._replace(
+                solver=jax.tree.map(lambda a, b: jnp.where(known, a, b), c.solver, fresh)
+            )
+
+        phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
+        one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
+        crossing = self.crossings.none(y, t)
+        carry = _Carry(phase, step, fresh, controller, no, t, zero, crossing, one_sided)
+        return lax.while_loop(goes_on, one, carry).step
+
+    def _stepped(self, c: _Carry, next_t: Any, tried: Tried, limits: Limits) -> _Carry:
+        s, end = c.step, limits.end
+        keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
+        # The last stretch is not left to a step of rounding's size.
+        after = jnp.where(after > end - 1e-12 * jnp.abs(end - s.t), end, after)
+        too_small = ~keep & (after - s.t <= 1e-14 * jnp.abs(s.t) + 1e-300)
+        taken = s._replace(
+            t=next_t, y=tried.y, next_t=after, begin=s.t, start=s.y, dense=tried.dense,
+            accepted=s.accepted + 1,
+        )  # fmt: skip
+        taken = self._watched(taken, keep & limits.watched)
+        refused = s._replace(next_t=after, rejected=s.rejected + 1, finite=~too_small)
+        pick = lambda a, b: jnp.where(keep, a, b)
+        step = jax.tree.map(pick, taken, refused)
+        solver = jax.tree.map(pick, tried.solver, c.solver)
+        room = self.crossings.atol + self.crossings.rtol * jnp.max(jnp.abs(s.y), initial=0.0)
+        return c._replace(
+            fine=jnp.where(keep, jnp.max(jnp.abs(tried.error)) <= _FINE * room, c.fine),
+            phase=jnp.where(step.met, _LOCATES, _STEPS),
+            step=step,
+            solver=solver,
+            controller=controller,
+            target=step.when,
+            polished=jnp.zeros_like(c.polished),
+        )
+
+    def _watched(self, s: Step, needed: Any) -> Step:
+        """With when something was met, to the accuracy of the dense output."""
+        inside = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1) * (s.t - s.begin)
+        within = lambda t: self.stepper.within(s.begin, s.t, s.dense, t)
+        watch = lambda t: self.fields.watch(within(t), s.mode)
+        nothing = jnp.ones(_INSIDE + 1)
+        values = lax.cond(needed, lambda: lax.map(watch, inside), lambda: nothing)
+        met = values[1:] < 0
+        first = jnp.argmax(met)
+        s = s._replace(met=jnp.any(met), low=inside[first], when=inside[first + 1])
+        ends = values[first], values[first + 1]
+        return lax.cond(s.met, lambda: self._narrowed(s, watch, *ends), lambda: s)
+
+    def _narrowed(self, s: Step, watch: Any, above: Any, below: Any) -> Step:
+        """With the time narrowed down at which what is watched turned negative."""
+        width = _NARROW * (s.when - s.low)
+        goes_on = lambda b: (b.points < _MOST_POINTS) & (b.high - b.low > width)
+
+        def narrow(b: Bracket) -> Bracket:
+            t = b.point()
+            return b.narrowed(t, watch(t))
+
+        found = lax.while_loop(goes_on, narrow, Bracket.of(s.low, s.when, above, below))
+        return s._replace(low=found.low, when=found.high)
+
+    def _ended(self, c: _Carry, ended: Any) -> _Carry:
+        """At a step's end: whether a multiplier says that what is held is left."""
+        ended &= jnp.any(c.step.mode.held)
+        least = jnp.where(ended, self._least(c.step), 1.0)
+        return self._leave(c, least, c.step.t)
+
+    def _least(self, s: Step) -> Any:
+        return self.crossings.least(s.look.multipliers, s.mode) + LEFT
+
+    def _leave(self, c: _Carry, least: Any, t: Any) -> _Carry:
+        """Find out when a multiplier left, if it is out of its bounds at t."""
+        begin, out = c.step.begin, least < 0
+        return c._replace(
+            phase=jnp.where(out, _LEAVES, c.phase),
+            step=c.step._replace(left=out),
+            target=jnp.where(out, begin, c.target),
+            leaving=Bracket.of(begin, t, 1.0 + 0.0 * t, jnp.where(out, least, -1.0)),
+        )
+
+    def _left(self, c: _Carry) -> _Carry:
+        """When, to the accuracy of the dense output.
+
+        The velocity is continuous there: an error of that size in the time is one of its square in
+        the state.
+        """
+        s, least, last = c.step, self._least(c.step), c.leaving
+        at_once = (c.target == s.begin) & (least <= 0)
+        first = last._replace(above=least)
+        found = last.narrowed(c.target, least)
+        found = jax.tree.map(lambda a, b: jnp.where(c.target == s.begin, a, b), first, found)
+        t = found.point()
+        near = jnp.abs(t - c.target) <= _SAME_WEIGHT * (s.t - s.begin)
+        near &= c.target > s.begin
+        done = near | (found.points >= _MOST_POINTS)
+        phase = jnp.where(at_once, _STEPS, jnp.where(done, _ARRIVES, _LEAVES))
+        t = jnp.where(at_once, s.begin, t)
+        return c._replace(
+            phase=phase,
+            step=s._replace(when=t, located=at_once),
+            target=t,
+            leaving=found,
+        )
+
+    def _looked(self, c: _Carry) -> _Carry:
+        """At where the mode ends, or at what was asked for."""
+        step = c.step._replace(located=jnp.asarray(True))
+        return c._replace(phase=jnp.asarray(_STEPS), step=step)
+
+    def _located(self, c: _Carry, limits: Limits) -> _Carry:
+        """By Newton's method along the flow itself, from the time that the dense output tells."""
+        s, look = c.step, c.step.look
+        width = s.t - s.begin
+        nearing = look.watched_rates < 0
+        rates = jnp.where(nearing, look.watched_rates, -1.0)
+        roots = jnp.where(nearing, c.target - look.watched / rates, jnp.inf)
+        after = jnp.min(roots, initial=jnp.inf)
+        inside = (after >= s.begin - _SAME_TIME * width) & (after <= s.t)
+        after = jnp.maximum(after, s.begin)
+        near = jnp.abs(after - c.target) <= _SAME_TIME * width
+        crossing, clear = self.crossings.before(look, after - c.target, width, s.mode)
+        # At one instant with an earlier event it is for whoever sees both.
+        clear &= (after > s.begin) & (after < limits.until) & (s.crossings < limits.crossings)
+        there = jnp.where(clear, _CROSSES, _LOOKS)
+        again = jnp.where(c.polished < _POLISHED, _LOCATES, _STEPS)
+        least = jnp.where(inside & near, self._least(s), 1.0)
+        c = c._replace(
+            phase=jnp.where(inside, jnp.where(near, there, again), _STEPS),
+            step=s._replace(
+                when=jnp.where(inside & near, after, s.when),
+                plain=jnp.asarray(False),
+            ),
+            target=after,
+            polished=c.polished + 1,
+            crossing=crossing._replace(t=after),
+        )
+        return self._leave(c, least, after)
+
+    def _crossed(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+        """Beyond a crossing: go on there, if that is clear."""
+        s, crossing = c.step, c.crossing
+        width = s.t - s.begin
+        mode, plain, clear = self.crossings.beyond(crossing, s.look, s.t - s.low, width, mode)
+        t, k = crossing.t, s.crossings
+        width = jnp.maximum(width, 1e-12 * jnp.maximum(t, 1e-6))
+        crossed = s._replace(
+            t=t, y=crossing.y, next_t=jnp.minimum(t + width, limits.end), begin=t, start=crossing.y,
+            met=jnp.asarray(False), mode=mode, crossings=k + 1,
+            times=s.times.at[k].set(t), others=s.others.at[k].set(crossing.other),
+        )  # fmt: skip
+        pick = lambda a, b: jnp.where(clear, a, b)
+        step = jax.tree.map(pick, crossed, s._replace(plain=plain))
+        return c._replace(phase=jnp.where(clear, _STEPS, _LOOKS), step=step)
