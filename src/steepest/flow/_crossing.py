@@ -13,9 +13,12 @@ import jax.numpy as jnp
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
 
+ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
+_TIED = 1e-13
+_OFF = 1e-7  # of a step: a crossing is located to the square of this
 _CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
-_NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
+NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
 
 
 class Crossing(NamedTuple):
@@ -54,8 +57,12 @@ class Crossings:
         return Crossing(t, y, zero, zero, jnp.zeros_like(y), 0.0 * t, 0.0 * t)
 
     def room(self, size: Any) -> Any:
-        """Keys this near are taken to be met together."""
+        """Keys of a size that are this near may be met together, for all that the steps tell."""
         return 0.1 * (self.atol + self.rtol * size)
+
+    def narrow(self, size: Any) -> Any:
+        """Keys that are this near are tied but for rounding."""
+        return _TIED * (size + self.fields.size)
 
     def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
         """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
@@ -75,8 +82,9 @@ class Crossings:
                 for a in (keys, mode.active)
             )
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
-            room = self.room(jnp.abs(least) + jnp.abs(key))
-            near = ~active & jnp.isfinite(key) & (least - key <= room)
+            size = jnp.abs(least) + jnp.abs(key)
+            room = self.room(size)
+            near = ~active & jnp.isfinite(key) & (least - key <= self.narrow(size))
             base = site.start + jnp.argmax(active, axis=0) * site.places + jnp.arange(site.places)
             spread = lambda a, key=key: jnp.reshape(jnp.broadcast_to(a, key.shape), -1)
             tied = tied.at[mine].set(spread(near))
@@ -89,7 +97,7 @@ class Crossings:
         value = look.value + ahead * (look.slope @ look.velocity)
         crossing = Crossing(0.0 * value, y, base, other, look.slope, value, gap)
         no_root = jnp.all(
-            look.watched[self.watched_choices :] > _NEAR_ROOT * self.fields.nearest_root
+            look.watched[self.watched_choices :] > NEAR_ROOT * self.fields.nearest_root
         )
         clear = (
             (jnp.sum(tied) == 1)
@@ -125,7 +133,11 @@ class Crossings:
             return mode, no, no
         gap = look.rates[crossing.other] - look.rates[crossing.base]
         keys = jnp.abs(look.keys[crossing.other]) + jnp.abs(look.keys[crossing.base])
-        size = jnp.abs(crossing.value) + jnp.abs(look.value)
+        # A continuous f parts from itself, off the tie, by no more than its gradient turns.
+        turn = jnp.linalg.norm(look.slope - crossing.slope)
+        off = _OFF * width * jnp.linalg.norm(look.velocity) + _TIED * self.fields.size
+        rounding = ROUNDING * (jnp.abs(crossing.value) + jnp.abs(look.value))
+        parted = jnp.abs(crossing.value - look.value)
         jump = jnp.max(jnp.abs(look.slope - crossing.slope), initial=0.0)
         share = 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(look.y), initial=0.0))
         held = jnp.any(jnp.asarray(mode.held))
@@ -137,8 +149,9 @@ class Crossings:
         clear = (
             plain
             & (gap * width > self.room(keys))
-            & (jnp.abs(crossing.value - look.value) <= 1e-6 * size + 10 * self.atol)
-            & (~held | (balanced & moves))
+            & (parted <= turn * off + rounding)
+            & moves
+            & (~held | balanced)
             & jnp.all(jnp.isfinite(look.velocity))
         )
         choice = jnp.asarray(self.gated.is_choice)

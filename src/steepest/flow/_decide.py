@@ -23,6 +23,8 @@ _MOST_MIXED = 6
 _MOST_TRIED = 300
 _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
+_SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
+_ROUNDING = 1e-12  # of a state's size
 _NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
 
@@ -69,6 +71,21 @@ class Decider:
                 if at(k) not in mode.led:
                     found.append((at(base[place]), at(k)))
         return found
+
+    def may_part(self, before: Mode, after: Mode) -> float:
+        """How far a continuous f parts at most from one mode to another, off their ties: how much
+        the gradient turns with each choice, times the distance from its tie."""
+        keys, total = self.look(before).keys, 0.0
+        size = _ROUNDING * float(np.max(np.abs(self.y), initial=0.0))
+        for k in map(int, np.flatnonzero(after.active & ~before.active)):
+            for base in before.members(k):
+                jump, row = self.change(before, base, k)
+                beyond, _ = self.change(after, base, k)
+                length = float(np.linalg.norm(row))
+                off = abs(float(keys[base] - keys[k])) / length if length > 0 else 0.0
+                turn = max(float(np.linalg.norm(jump)), float(np.linalg.norm(beyond)))
+                total += turn * (off + size)
+        return total
 
     def is_neutral(self, mode: Mode, scale: float, base: int, other: int) -> bool:
         """Whether the gradient is the same on both sides."""
@@ -150,17 +167,34 @@ class Decider:
         found = None if mode is None else self.centred(mode)
         return found if found is not None and self.violations(found) == ([], []) else None
 
-    def sides(self, mode: Mode, ties: list[tuple[int, int]]) -> int:
-        """How many modes without a held tie are consistent; 2 where there are many to try."""
+    def is_unique(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
+        """Whether there is one way on from a point where these tie.
+
+        Where all that ties is convex there is. Else all modes are tried, each tie on its one side,
+        on the other and held; where they are too many, "no" stands for "not known".
+        """
+        changes = [self.change(mode, *tie) for tie in ties]
+        if all(jump @ row <= 0 for jump, row in changes):
+            return True
         modes = {mode.active.tobytes(): mode}
         for _, other in ties:
             for one in list(modes.values()):
+                held = one.sliding(other)
+                modes[held.active.tobytes()] = held
                 for base in one.members(other):
-                    crossed = one.crossed(base, other)
-                    modes[crossed.active.tobytes()] = crossed
+                    if len(one.members(base)) == 1:
+                        crossed = one.crossed(base, other)
+                        modes[crossed.active.tobytes()] = crossed
             if len(modes) > _MOST_TRIED:
-                return 2
-        return sum(self.violations(one) == ([], []) for one in modes.values())
+                return False
+        found: list[np.ndarray] = []
+        for one in modes.values():
+            if self.violations(one) == ([], []):
+                look = self.look(one)
+                room = _SAME_WAY * float(look.scale)
+                if all(np.linalg.norm(look.velocity - other) > room for other in found):
+                    found.append(look.velocity)
+        return len(found) <= 1
 
     def with_dependents(self, mode: Mode) -> Mode:
         """The mode that also holds what stays tied along it, so that its weights are shared."""
@@ -227,11 +261,7 @@ class Decider:
                 return None
             weights = weights if other is None else other
         held = np.where(mode.gated.is_choice, np.clip(weights, 0, 1), weights)
-        found = mode.with_weights(np.where(mode.active, held, 0.0))
-        if weights is look.multipliers and look.misfit <= 1e-12 * look.scale:
-            # All pieces move alike along the tie, and these weights mix them to the velocity.
-            self.machine.remember(look._replace(slope=-look.velocity), found)
-        return found
+        return mode.with_weights(np.where(mode.active, held, 0.0))
 
     def least_norm(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
         """The mode of the least-norm element over everything that ties here.

@@ -51,7 +51,7 @@ class Machine:
         fields = self.fields = Fields(self.gated, request, atol + rtol * size)
         self.stepper = Stepper(fields.velocity, rtol, atol, stiff)
         crossings = Crossings(fields, rtol, atol)
-        self.room = crossings.room
+        self.room, self.narrow = crossings.room, crossings.narrow
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
         self.seconds = 0.0
         self._seen: set[Any] = set()
@@ -90,7 +90,7 @@ class Machine:
         tried = int(s.accepted) + int(s.rejected)
         self._count(self.stepper.stages * tried + int(s.spent), len(mode.pairs))
         if s.located:
-            self.remember(s.look, mode)
+            self._remember(s.look, mode)
         return s, mode
 
     def _looped(self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits) -> Step:
@@ -119,11 +119,10 @@ class Machine:
         if not np.array_equal(self._looked_at, y) or key not in self._looks:
             self._count(1, len(mode.pairs))
             s = self._looped(0.0, y, 0.0, mode, Limits(0.0, 0.0, 0, 0, False))
-            self.remember(s.look, mode)
+            self._remember(s.look, mode)
         return self._looks[key]
 
-    def remember(self, look: Look, mode: Mode) -> None:
-        """For the next time that this state is looked at in this mode."""
+    def _remember(self, look: Look, mode: Mode) -> None:
         if not np.array_equal(self._looked_at, look.y):
             self._looked_at, self._looks = look.y, {}
         self._looks[mode.weights.tobytes(), mode.active.tobytes()] = look

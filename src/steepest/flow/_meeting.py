@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
+from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
 from steepest.flow._events import Event, Kind, Kink
 from steepest.flow._field import Look
@@ -50,8 +51,27 @@ class Meeting:
         if mode is not before:
             for _ in range(2):
                 y = np.asarray(self.machine.look(y, mode).onto)
-        decider = Decider(self.machine, y, self.machine.room)
-        look = decider.look(mode)
+        # First what ties but for rounding: what is only near is met when its time comes. The errors
+        # of the steps may have parted what is met together, so then all that is near.
+        narrow = Decider(self.machine, y, self.machine.narrow)
+        if left or mode is not before or narrow.ties(mode, narrow.look(mode).keys):
+            try:
+                return self.decided(t, before, mode, narrow, left=left, again=again)
+            except (SolverError, NotLocallyLipschitzError):
+                pass
+        wide = Decider(self.machine, y, self.machine.room)
+        return self.decided(t, before, mode, wide, left=left, again=again)
+
+    def decided(
+        self, t: float, before: Mode, mode: Mode, decider: Decider, *, left: bool, again: bool
+    ) -> tuple[Mode, np.ndarray]:
+        """`event`, for what ties to a decider.
+
+        Args:
+            before: the mode that was followed.
+            mode: the same, with the norms that are at zero held.
+        """
+        y, look = decider.y, decider.look(mode)
         joined = with_joined(decider, mode.apart(), decider.ties(mode.apart(), look.keys))
         if joined is not None:
             mode, look = joined, decider.look(joined)
@@ -70,14 +90,13 @@ class Meeting:
             opened = self.opened(freed, look.multipliers)
             if opened:
                 freed, y = self.let_go(freed, y, opened, look)
-                decider = Decider(self.machine, y, self.machine.room)
+                decider = Decider(self.machine, y, decider.room)
         found = decider.as_found(decider.least_norm(mode, real)) if again else None
         found = found or decider.next_mode(freed) or decider.next_mode(mode)
         if found is None:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
-            raise SolverError(
-                f"at t = {t:.9g} no continuation was found past {self.named(mode, met)}."
-            )
+            named = self.named(mode, met) or "that point; f may jump there"
+            raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
         self.refuse_jump(t, decider, mode, found)
         self.record(t, before, found, decider)
         return found, y
@@ -119,11 +138,10 @@ class Meeting:
             found = decider.next_mode(found)
         else:
             found = None if found is None else decider.as_found(decider.settled(found, neutral))
-            unique = found is None or not self.may_leave(decider, mode, found, ties)
+            unique = decider.is_unique(mode, ties)
             if found is None:
                 # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
                 found = decider.next_mode(mode)
-                unique = decider.sides(mode, ties) == 1
         if found is None:
             met = [other for _, other in ties] + [gate for gate, _ in mode.norms]
             raise SolverError(f"no consistent mode was found at x0, on {self.named(mode, met)}.")
@@ -133,18 +151,6 @@ class Meeting:
             told = self.events or [Event(0.0, "cross", kinks)]
             self.events = [replace(event, unique=False) for event in told]
         return found, y
-
-    def may_leave(
-        self, decider: Decider, mode: Mode, found: Mode, ties: list[tuple[int, int]]
-    ) -> bool:
-        """Whether there are other ways on than the mode that was found at x0.
-
-        Where all that ties is convex there is none.
-        """
-        changes = [decider.change(mode, *tie) for tie in ties]
-        if all(jump @ row <= 0 for jump, row in changes):
-            return False
-        return decider.sides(mode, ties) > (0 if found.pairs else 1)
 
     def past_neutral(
         self, decider: Decider, mode: Mode, scale: float, hits: list[tuple[int, int]]
@@ -232,25 +238,29 @@ class Meeting:
                 groups["release"].append(k)
             elif after.active[k]:
                 groups["cross"].append(k)
+        all_unique = True
         for kind, candidates in groups.items():
             if candidates:
-                unique = kind != "slide" or not self.concave(after, candidates, decider)
+                unique = kind != "slide" or self.is_unique(before, after, candidates, decider)
+                all_unique &= unique
                 kinks = self.kinks(after, candidates)
                 self.events.append(Event(float(t), kind, kinks, unique))
         look = decider.look(after)
         if self.events and self.events[-1].kind == "stop" and not any(groups.values()):
             return
-        if (after.pairs or t == 0.0) and np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
-            self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now))))
+        if np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
+            self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), all_unique))
 
-    def concave(self, mode: Mode, candidates: list[int], decider: Decider) -> bool:
-        """Whether some of these ties is held although both sides lead away from it."""
-        for base, other in mode.pairs:
+    def is_unique(self, before: Mode, after: Mode, candidates: list[int], decider: Decider) -> bool:
+        """Whether there is no other way on where some of these ties are held."""
+        for base, other in after.pairs:
             if base in candidates or other in candidates:
-                jump, row = decider.change(mode, base, other)
+                jump, row = decider.change(after, base, other)
                 if jump @ row > 0:
-                    return True
-        return False
+                    return decider.is_unique(
+                        before, decider.ties(before, decider.look(before).keys)
+                    )
+        return True
 
     # ---- what ends a run
 
@@ -272,8 +282,8 @@ class Meeting:
         if before is after:
             return
         values = [float(decider.look(m).value) for m in (before, after)]
-        size = abs(values[0]) + abs(values[1])
-        if abs(values[0] - values[1]) > 1e-6 * size + 10 * self.machine.atol:
+        rounding = ROUNDING * (abs(values[0]) + abs(values[1]))
+        if abs(values[0] - values[1]) > 4 * decider.may_part(before, after) + rounding:
             changed = np.flatnonzero(before.active != after.active)
             kinks = self.named(after, [int(k) for k in changed])
             raise NotLocallyLipschitzError(
@@ -282,7 +292,8 @@ class Meeting:
 
     def refuse_root(self, t: float, look: Look) -> None:
         count = len(self.gated.root_lines)
-        near = np.flatnonzero(look.watched[len(look.watched) - count :] <= 1e-300) if count else []
+        least = NEAR_ROOT * self.machine.fields.nearest_root
+        near = np.flatnonzero(look.watched[len(look.watched) - count :] <= least) if count else []
         if len(near):
             raise SolverError(
                 f"at t = {t:.9g} a root is at zero to the tolerance: "

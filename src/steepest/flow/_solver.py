@@ -196,11 +196,18 @@ class Solver:
         return t, looks[t]
 
     def refuse_chatter(self, t: float, at_once: int) -> None:
+        events = self.meeting.events
+        lately = "; ".join(f"{e.kind} {e.kinks[0]}" for e in events[-3:] if e.kinks)
         if at_once > 20:
-            raise SolverError(f"events do not come to an end at t = {t:.9g}.")
-        if self.through and len(self.meeting.events) >= self.max_events:
             raise SolverError(
-                f"{self.max_events} events were met by t = {t:.9g}; max_events allows no more."
+                f"events do not come to an end at t = {t:.9g}: {lately}. Tighten rtol and atol, if "
+                "the kinks are nearer to each other than those."
+            )
+        if self.through and len(events) >= self.max_events:
+            raise SolverError(
+                f"{len(events)} events were met by t = {t:.9g}, the last of them {lately}; "
+                "max_events allows no more. Where they are many at nearly one time, tighten rtol "
+                "and atol."
             )
 
     def blow_up(self, s: Step) -> str:
@@ -211,8 +218,8 @@ class Solver:
         ]
         if max(sizes) < _FAR * (1 + float(np.max(np.abs(self.request.start), initial=0.0))):
             return (
-                f"no step from t = {float(s.t):.9g} succeeds, however short: f is not defined, or "
-                "its gradient has no bound, there."
+                f"no step from t = {float(s.t):.9g} succeeds, however short: f is not defined "
+                "there, or its gradient has no bound or turns without bound."
             )
         return (
             f"the flow leaves the finite numbers at t = {float(s.t):.9g}, with "
