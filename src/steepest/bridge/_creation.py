@@ -1,0 +1,52 @@
+"""Rules for operators that make arrays of nothing but numbers and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from steepest.bridge._table import table
+
+
+def _full(size: Sequence[int], value: Any, *, dtype: Any = None) -> Any:
+    return jnp.full(tuple(size), value, dtype)
+
+
+def _full_like(x: Any, value: Any, *, dtype: Any = None) -> Any:
+    return jnp.full(x.shape, value, dtype or x.dtype)
+
+
+def _filled(x: Any, value: Any) -> Any:
+    return jnp.broadcast_to(jnp.asarray(value, x.dtype), x.shape)
+
+
+def _zeros(size: Sequence[int], *, dtype: Any = None) -> Any:
+    """Also in place of uninitialized memory, whose numbers mean nothing."""
+    return jnp.zeros(tuple(size), dtype)
+
+
+def _scalar(value: Any, *, dtype: Any = None) -> Any:
+    return jnp.asarray(value, dtype)
+
+
+def _range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
+    return jnp.arange(start, end, step, dtype)
+
+
+def _identity_matrix(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
+    return jnp.eye(n, m, dtype=dtype)
+
+
+RULES = table(
+    {
+        "full.default": _full,
+        "full_like.default": _full_like,
+        "fill.Scalar fill.Tensor": _filled,
+        "zeros.default empty.memory_format": _zeros,
+        "scalar_tensor.default": _scalar,
+        "arange.start_step": _range,
+        "eye.default eye.m": _identity_matrix,
+    }
+)
