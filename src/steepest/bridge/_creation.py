@@ -27,6 +27,10 @@ def _zeros(size: Sequence[int], *, dtype: Any = None) -> Any:
     return jnp.zeros(tuple(size), dtype)
 
 
+def _zeros_in_order(size: Sequence[int], order: Any, *, dtype: Any = None) -> Any:
+    return _zeros(size, dtype=dtype)
+
+
 def _scalar(value: Any, *, dtype: Any = None) -> Any:
     return jnp.asarray(value, dtype)
 
@@ -45,6 +49,7 @@ RULES = table(
         "full_like.default": _full_like,
         "fill.Scalar fill.Tensor": _filled,
         "zeros.default empty.memory_format": _zeros,
+        "empty_permuted.default empty_strided.default": _zeros_in_order,
         "scalar_tensor.default": _scalar,
         "arange.start_step": _range,
         "eye.default eye.m": _identity_matrix,

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from steepest.bridge._arrays import numpy_dtype, to_numpy
 from steepest.bridge._place import place_of
 from steepest.bridge._program import Constant, Program, Step, Value, names_in
-from steepest.bridge._rules import CHECKS, RULES, SIZES
+from steepest.bridge._rules import RULES, SIZES
 from steepest.bridge._torch import pytorch
 from steepest.errors import ArgumentError, UnsupportedPrimitiveError
 
@@ -173,13 +173,26 @@ def _rule(node: Any) -> Any:
         return rules[node.args[1]] if node.args[1] < len(rules) else None
     if node.target is operator.getitem or node.target in SIZES:
         return node.target
-    if node.target in (torch.sym_max, torch.sym_min):
-        return max if node.target is torch.sym_max else min
+    for symbolic, plain in _symbolic(torch):
+        if node.target is symbolic:
+            return plain
     name = str(node.target)
     if name == "aten.native_dropout.default" and _drops_nothing(node):
         return lambda x, p, train: (x, jnp.ones(x.shape, bool))
     rule = RULES.get(name)
     return None if isinstance(rule, tuple) else rule
+
+
+def _symbolic(torch: Any) -> list[tuple[Any, Any]]:
+    """PyTorch's own functions of sizes, and Python's."""
+    return [
+        (torch.sym_max, max),
+        (torch.sym_min, min),
+        (torch.sym_float, float),
+        (torch.sym_int, int),
+        (torch.sym_not, operator.not_),
+        (torch.sym_sum, sum),
+    ]
 
 
 def _drops_nothing(node: Any) -> bool:
@@ -228,9 +241,11 @@ def _translated(tree: Any) -> Any:
     if isinstance(tree, torch.fx.Node):
         return Value(tree.name)
     if isinstance(tree, (tuple, list)):
-        return type(tree)(_translated(item) for item in tree) if type(tree) is tuple else [
-            _translated(item) for item in tree
-        ]
+        return (
+            type(tree)(_translated(item) for item in tree)
+            if type(tree) is tuple
+            else [_translated(item) for item in tree]
+        )
     if isinstance(tree, torch.dtype):
         return numpy_dtype(tree)
     return tree

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from steepest.bridge._table import table
+from steepest.errors import UnsupportedPrimitiveError
 
 
 def _place(indices: Sequence[Any]) -> tuple[Any, ...]:
@@ -63,6 +64,20 @@ def _scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     return x.at[_grid(x, dim, index)].add(_beside(src, index, x.dtype))
 
 
+def _scatter_reduce(
+    x: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
+) -> Any:
+    at = x.at[_grid(x, dim, index)]
+    src = _beside(src, index, x.dtype)
+    if not include_self or reduce not in ("sum", "prod", "amax", "amin"):
+        raise UnsupportedPrimitiveError(
+            f"there is no rule for scatter_reduce with reduce={reduce!r} and "
+            f"include_self={include_self}; use 'sum', 'prod', 'amax' or 'amin' on a start value."
+        )
+    method = {"sum": at.add, "prod": at.multiply, "amax": at.max, "amin": at.min}[reduce]
+    return method(src)
+
+
 def _beside(src: Any, index: Any, dtype: Any) -> Any:
     src = jnp.asarray(src).astype(dtype)
     return lax.slice(src, [0] * src.ndim, index.shape) if src.ndim else src
@@ -89,6 +104,7 @@ RULES = table(
         "gather.default": _gather,
         "scatter.src scatter.value": _scatter,
         "scatter_add.default": _scatter_add,
+        "scatter_reduce.two": _scatter_reduce,
         "embedding.default": _embedding,
     }
 )

@@ -24,7 +24,7 @@ class Place:
     """An operator's place.
 
     Attributes:
-        module: the path and class of the innermost module, `layers.0 (Linear)`.
+        module: the class and path of the innermost module, `Linear 'layers.0'`.
         file, line: the user's own innermost line, or "" and 0 where all lines are PyTorch's, as in
             a `torch.nn.Sequential`.
     """
@@ -51,7 +51,7 @@ def place_of(node: Any) -> Place:
     entries = [entry for entry in stack.values() if isinstance(entry, tuple)]
     path, kind = entries[-1] if entries else ("", "")
     kind = str(kind if isinstance(kind, str) else getattr(kind, "__name__", kind))
-    named = f"{path or 'the module itself'} ({kind.rpartition('.')[2]})"
+    named = f"{kind.rpartition('.')[2]} {path!r}" if path else kind.rpartition(".")[2]
     home = str(Path(pytorch().__file__).parent)
     for found in reversed(list(_FRAME.finditer(node.meta.get("stack_trace") or ""))):
         file = found["file"]
@@ -62,12 +62,11 @@ def place_of(node: Any) -> Place:
 
 @lru_cache(maxsize=4096)
 def _caller(file: str, line: int, name: str) -> Callable[..., Any]:
-    """A function whose frame says that it stands there."""
-    source = "\n" * (line - 1) + "def call(rule, arguments, keywords): " + (
-        "return rule(*arguments, **keywords)"
-    )
-    scope: dict[str, Any] = {}
-    exec(compile(source, file, "exec"), scope)
-    call = scope["call"]
-    call.__code__ = call.__code__.replace(co_name=name)
+    """A function that calls a rule from a frame that says it stands there."""
+    code = compile("\n" * (line - 1) + "rule(*arguments, **keywords)", file, "eval")
+    code = code.replace(co_name=name, co_qualname=name)
+
+    def call(rule: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
+        return eval(code, {"rule": rule, "arguments": arguments, "keywords": keywords})
+
     return call

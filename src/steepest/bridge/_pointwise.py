@@ -193,6 +193,8 @@ RULES = table(
         "fmod.Tensor fmod.Scalar": jnp.fmod,
         "pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar": _power,
         "atan2.default": jnp.arctan2,
+        "hypot.default": jnp.hypot,
+        "copysign.Tensor copysign.Scalar": jnp.copysign,
         "maximum.default max.other": jnp.maximum,
         "minimum.default min.other": jnp.minimum,
         "eq.Tensor eq.Scalar": jnp.equal,

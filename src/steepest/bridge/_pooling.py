@@ -44,9 +44,7 @@ def _windows(
     shape: Sequence[int], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
 ) -> list[_Windows]:
     dims = len(shape)
-    wide = lambda v: (
-        [v] * dims if isinstance(v, int) else list(v) * (dims if len(v) == 1 else 1)
-    )
+    wide = lambda v: [v] * dims if isinstance(v, int) else list(v) * (dims if len(v) == 1 else 1)
     kernel = wide(kernel)
     stride = kernel if stride in ([], (), None) else wide(stride)
     found = []
@@ -72,6 +70,17 @@ def _reduced(x: Any, windows: list[_Windows], start: Any, combine: Callable[...,
     )
 
 
+def _largest_along(x: Any, window: _Windows, axis: int, least: np.ndarray) -> Any:
+    """One axis at a time, as JAX has no derivative of windows with gaps."""
+    widths = [(0, 0, 0)] * x.ndim
+    widths[axis] = (window.padding, window.after, 0)
+    padded = lax.pad(x, least, widths)
+    span = (window.count - 1) * window.stride + 1
+    starts = range(0, window.kernel * window.dilation, window.dilation)
+    places = [lax.slice_in_dim(padded, s, s + span, window.stride, axis) for s in starts]
+    return jnp.max(jnp.stack(places), 0)
+
+
 def _max_pool(dims: int) -> Callable[..., Any]:
     def rule(
         x: Any,
@@ -83,8 +92,12 @@ def _max_pool(dims: int) -> Callable[..., Any]:
     ) -> Any:
         windows = _windows(x.shape[-dims:], kernel_size, stride, padding, dilation, ceil_mode)
         real = jnp.issubdtype(x.dtype, jnp.floating)
-        least = -np.inf if real else jnp.iinfo(x.dtype).min
-        return _reduced(x, windows, np.asarray(least, x.dtype), lax.max)
+        least = np.asarray(-np.inf if real else jnp.iinfo(x.dtype).min, x.dtype)
+        if all(w.dilation == 1 for w in windows):
+            return _reduced(x, windows, least, lax.max)
+        for axis, window in zip(range(-dims, 0), windows, strict=True):
+            x = _largest_along(x, window, axis, least)
+        return x
 
     return rule
 

@@ -67,9 +67,7 @@ def _turned(weight: Any, groups: int) -> Any:
     """(in, out/groups, *k) → (out, in/groups, *k), reversed in space."""
     inputs, outputs, *kernel = weight.shape
     split = jnp.reshape(weight, (groups, inputs // groups, outputs, *kernel))
-    joined = jnp.reshape(
-        jnp.swapaxes(split, 1, 2), (groups * outputs, inputs // groups, *kernel)
-    )
+    joined = jnp.reshape(jnp.swapaxes(split, 1, 2), (groups * outputs, inputs // groups, *kernel))
     return jnp.flip(joined, tuple(range(2, joined.ndim)))
 
 

@@ -81,9 +81,7 @@ class Program:
         widened = self._widening(values)
         values.update({value: jnp.asarray(c.array) for value, c in self.constants.items()})
         for step in self.steps:
-            value = step.call(
-                step.rule, fill(step.arguments, values), fill(step.keywords, values)
-            )
+            value = step.call(step.rule, fill(step.arguments, values), fill(step.keywords, values))
             values[step.name] = _cast(value, step.dtype, widened)
             for name in step.last:
                 del values[name]

@@ -122,6 +122,13 @@ def _cumulated(function: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
+def _running(function: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(x: Any, dim: int) -> Any:
+        return function(x, dim % x.ndim) if x.ndim else x
+
+    return rule
+
+
 def _sorted(x: Any, dim: int = -1, descending: bool = False) -> Any:
     return jnp.sort(x, axis=dim, descending=descending)
 
@@ -153,6 +160,21 @@ def _top_places(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return _top(x, k, dim, largest)[1]
 
 
+def _kth_value(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The k-th smallest, counted from one."""
+    value = jax.lax.index_in_dim(jnp.sort(x, axis=dim), k - 1, dim)
+    return value if keepdim else jnp.squeeze(value, dim)
+
+
+def _median(x: Any, dim: int = -1, keepdim: bool = False) -> Any:
+    """The lower one of the two in the middle."""
+    return _kth_value(x, (x.shape[dim] + 1) // 2, dim, keepdim)
+
+
+def _median_of_all(x: Any) -> Any:
+    return _median(jnp.ravel(x))
+
+
 RULES = table(
     {
         "sum.default": _sum_of_all,
@@ -176,6 +198,12 @@ RULES = table(
         "logsumexp.default": _log_sum_exp,
         "cumsum.default": _cumulated(jnp.cumsum),
         "cumprod.default": _cumulated(jnp.cumprod),
+        "cummax.default": (_running(jax.lax.cummax),),
+        "cummin.default": (_running(jax.lax.cummin),),
+        "logcumsumexp.default": _running(jax.lax.cumlogsumexp),
+        "kthvalue.default": (_kth_value,),
+        "median.dim": (_median,),
+        "median.default": _median_of_all,
         "sort.default": (_sorted, _order),
         "sort.stable": (_sorted_stably, _order_stably),
         "argsort.default": _order,

@@ -33,18 +33,6 @@ RULES: dict[str, Rule] = {
     for name, rule in part.RULES.items()
 }
 
-# Checks of values, which PyTorch raises on and a traced program cannot; sizes are checked apart.
-CHECKS = frozenset(
-    {
-        "aten._assert_async.msg",
-        "aten._assert_async.default",
-        "aten._assert_scalar.default",
-        "aten._assert_tensor_metadata.default",
-        "aten.sym_constrain_range_for_size.default",
-        "aten.sym_constrain_range.default",
-    }
-)
-
 # Arithmetic of sizes, which are Python's whole numbers here.
 SIZES: frozenset[Any] = frozenset(
     {

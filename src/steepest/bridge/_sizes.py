@@ -111,7 +111,8 @@ class Sizes:
 
     def _described(self) -> str:
         shapes = [
-            f"({', '.join(['any', *map(str, shape[1:])])}{',' * (len(shape) == 1)})" if free
+            f"({', '.join(['any', *map(str, shape[1:])])}{',' * (len(shape) == 1)})"
+            if free
             else str(shape)
             for shape, free in zip(self.shapes, self.free, strict=True)
         ]

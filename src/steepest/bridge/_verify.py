@@ -33,9 +33,7 @@ def torch_values(module: Any, inputs: tuple[Any, ...]) -> list[Any]:
     }
     with torch.enable_grad():
         # Copies of leaves: a leaf that wants a gradient may not be overwritten, and a copy may.
-        fresh = [
-            x.detach().clone().requires_grad_(x.is_floating_point()).clone() for x in inputs
-        ]
+        fresh = [x.detach().clone().requires_grad_(x.is_floating_point()).clone() for x in inputs]
         out = torch.func.functional_call(module, copies, tuple(fresh), tie_weights=True)
     leaves = jax.tree.leaves(_containers(out))
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
