@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from steepest.bridge._table import table
 
@@ -43,6 +44,13 @@ def _identity_matrix(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
     return jnp.eye(n, m, dtype=dtype)
 
 
+def _triangle(of: Any) -> Any:
+    def rule(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Any:
+        return jnp.asarray(np.stack(of(row, offset, col)))
+
+    return rule
+
+
 RULES = table(
     {
         "full.default": _full,
@@ -51,6 +59,8 @@ RULES = table(
         "zeros.default empty.memory_format": _zeros,
         "empty_permuted.default empty_strided.default": _zeros_in_order,
         "scalar_tensor.default": _scalar,
+        "tril_indices.default": _triangle(np.tril_indices),
+        "triu_indices.default": _triangle(np.triu_indices),
         "arange.start_step": _range,
         "eye.default eye.m": _identity_matrix,
     }

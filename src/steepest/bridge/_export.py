@@ -8,11 +8,12 @@ of their own.
 
 from __future__ import annotations
 
+import io
 import logging
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -88,25 +89,23 @@ def _detach_results(graph: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what `torch.export` says to its own developers; what matters it raises."""
-    log = logging.getLogger("torch")
-    before = log.disabled, log.propagate, log.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        log.setLevel(logging.CRITICAL)
-        children = [
-            (child, child.level)
-            for name, child in logging.root.manager.loggerDict.items()
-            if name.startswith("torch.") and isinstance(child, logging.Logger)
-        ]
-        for child, _ in children:
-            child.setLevel(logging.CRITICAL)
-        try:
+    """Without what `torch.export` logs and prints for its developers; what matters it raises."""
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and (name == "torch" or name.startswith("torch."))
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    unread = io.StringIO()
+    try:
+        with warnings.catch_warnings(), redirect_stdout(unread), redirect_stderr(unread):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            log.setLevel(before[2])
-            for child, level in children:
-                child.setLevel(level)
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _why(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from steepest.bridge._program import Program
 from steepest.bridge._sizes import Sizes
 from steepest.bridge._torch import pytorch
 from steepest.bridge._verify import difference, jax_values, torch_values, varied
-from steepest.errors import ArgumentError, UnsupportedPrimitiveError
+from steepest.errors import ArgumentError, SteepestError, UnsupportedPrimitiveError
 
 
 def from_torch(module: Any, example_inputs: Any) -> TorchModel:
@@ -27,7 +27,7 @@ def from_torch(module: Any, example_inputs: Any) -> TorchModel:
         )
     inputs = as_examples(example_inputs)
     names, params = _parameters(module)
-    theirs = torch_values(module, inputs)
+    theirs = _values(module, inputs)
     program, sizes = _translated(module, inputs, names, params, theirs)
     arrays = tuple(to_numpy(x, "an input") for x in inputs)
     sizes.allow_one(_agrees_on_one(module, inputs, program, sizes, params))
@@ -38,6 +38,19 @@ def from_torch(module: Any, example_inputs: Any) -> TorchModel:
         sizes,
         each_alone=_treats_each_alone(program, sizes, params, arrays),
     )
+
+
+def _values(module: Any, inputs: tuple[Any, ...]) -> list[Any]:
+    try:
+        return torch_values(module, inputs)
+    except SteepestError:
+        raise
+    except Exception as error:  # a module may raise anything
+        shapes = " and ".join(str(tuple(x.shape)) for x in inputs)
+        raise ArgumentError(
+            f"the module itself raises on example_inputs of shapes {shapes}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _parameters(module: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -116,11 +129,16 @@ def _treats_each_alone(
     """Whether the first row of the results is a function of the first row of the inputs."""
     if not all(sizes.free) or not sizes.one_allowed:
         return False
-    two = varied(inputs)
-    if not sizes.take(two):
+    several = varied(inputs)
+    if not sizes.take(several):
         return False
-    both = jax_values(program, params, two)
-    if any(np.ndim(leaf) == 0 or np.shape(leaf)[0] != 2 for leaf in both):
+    count = len(several[0])
+    together = jax_values(program, params, several)
+    if any(np.ndim(leaf) == 0 or np.shape(leaf)[0] != count for leaf in together):
         return False
-    rows = [jax_values(program, params, tuple(x[i : i + 1] for x in two)) for i in (0, 1)]
-    return all(not difference([leaf[i : i + 1] for leaf in both], rows[i]) for i in (0, 1))
+    for i in (0, count - 1):
+        row = slice(i, i + 1)
+        alone = jax_values(program, params, tuple(x[row] for x in several))
+        if difference([leaf[row] for leaf in together], alone):
+            return False
+    return True

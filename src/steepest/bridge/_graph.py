@@ -158,6 +158,7 @@ def _step(node: Any) -> Step:
         node.name,
         str(asked.target) if asked.target is not operator.getitem else "getitem",
         _rule(node),
+        str(place),
         place.call,
         _translated(tuple(arguments)),
         {k: _translated(v) for k, v in asked.kwargs.items() if k not in _IGNORED},

@@ -16,7 +16,16 @@ from steepest.bridge._table import table
 from steepest.errors import UnsupportedPrimitiveError
 
 
+def _is_mask(index: Any) -> bool:
+    return index is not None and index.dtype == bool
+
+
 def _place(indices: Sequence[Any]) -> tuple[Any, ...]:
+    if any(map(_is_mask, indices)):
+        raise UnsupportedPrimitiveError(
+            "how many numbers a mask picks depends on the numbers, and the sizes of a traced "
+            "program may not; use torch.where, or multiply by the mask."
+        )
     return tuple(slice(None) if index is None else index for index in indices)
 
 
@@ -25,8 +34,11 @@ def _index(x: Any, indices: Sequence[Any]) -> Any:
 
 
 def _index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
-    at = x.at[_place(indices)]
     values = jnp.asarray(values).astype(x.dtype)
+    if len(indices) == 1 and _is_mask(indices[0]) and values.size == 1 and not accumulate:
+        mask = jnp.expand_dims(indices[0], tuple(range(indices[0].ndim, x.ndim)))
+        return jnp.where(mask, jnp.reshape(values, ()), x)
+    at = x.at[_place(indices)]
     return at.add(values) if accumulate else at.set(values)
 
 
@@ -71,8 +83,8 @@ def _scatter_reduce(
     src = _beside(src, index, x.dtype)
     if not include_self or reduce not in ("sum", "prod", "amax", "amin"):
         raise UnsupportedPrimitiveError(
-            f"there is no rule for scatter_reduce with reduce={reduce!r} and "
-            f"include_self={include_self}; use 'sum', 'prod', 'amax' or 'amin' on a start value."
+            f"no rule for reduce={reduce!r} with include_self={include_self}; use 'sum', 'prod', "
+            "'amax' or 'amin' on a start value."
         )
     method = {"sum": at.add, "prod": at.multiply, "amax": at.max, "amin": at.min}[reduce]
     return method(src)

@@ -84,11 +84,30 @@ def _distances(x: Any, y: Any, p: float, compute_mode: int | None = None) -> Any
     return jnp.sum(size != 0, -1) if p == 0 else jnp.sum(size**p, -1) ** (1 / p)
 
 
+def _trilinear(
+    first: Any,
+    second: Any,
+    third: Any,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Any:
+    """The sum of a product of three, each given new axes."""
+    x, y, z = (
+        jnp.expand_dims(a, tuple(axes))
+        for a, axes in ((first, expand1), (second, expand2), (third, expand3))
+    )
+    return jnp.sum(x * y * z, tuple(sumdim))
+
+
 RULES = table(
     {
         "mm.default bmm.default mv.default dot.default matmul.default": jnp.matmul,
         "addmm.default baddbmm.default addmv.default": _add_product,
         "convolution.default": _convolution,
+        "_trilinear.default": _trilinear,
         "_cdist_forward.default": _distances,
     }
 )

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.errors import UnsupportedPrimitiveError
+
 
 @dataclass(frozen=True)
 class Value:
@@ -36,6 +38,7 @@ class Step:
         name: of its value.
         operator: as PyTorch writes it, `aten.relu.default`.
         rule: the JAX function.
+        place: in the user's module, in words.
         call: calls the rule from the user's line, (rule, arguments, keywords) → value.
         arguments, keywords: trees with `Value`s in them.
         dtype: of the result's numbers; None where it is no array, a tuple where it is several.
@@ -45,11 +48,21 @@ class Step:
     name: str
     operator: str
     rule: Callable[..., Any]
+    place: str
     call: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     dtype: Any
     last: tuple[str, ...]
+
+    def run(self, values: Mapping[str, Any]) -> Any:
+        arguments, keywords = fill(self.arguments, values), fill(self.keywords, values)
+        try:
+            return self.call(self.rule, arguments, keywords)
+        except UnsupportedPrimitiveError as error:
+            raise UnsupportedPrimitiveError(
+                f"`{self.operator}` at {self.place}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +94,7 @@ class Program:
         widened = self._widening(values)
         values.update({value: jnp.asarray(c.array) for value, c in self.constants.items()})
         for step in self.steps:
-            value = step.call(step.rule, fill(step.arguments, values), fill(step.keywords, values))
+            value = step.run(values)
             values[step.name] = _cast(value, step.dtype, widened)
             for name in step.last:
                 del values[name]
@@ -118,7 +131,9 @@ def _cast(value: Any, dtype: Any, widened: Callable[[Any], Any]) -> Any:
 
 
 def fill(tree: Any, values: Mapping[str, Any]) -> Any:
-    """The tree with each `Value` replaced."""
+    """The tree with each `Value` replaced, and each type by the one that JAX has."""
+    if isinstance(tree, np.dtype):
+        return canonical(tree)
     if isinstance(tree, Value):
         return values[tree.name]
     if isinstance(tree, tuple):

@@ -31,7 +31,7 @@ def torch_values(module: Any, inputs: tuple[Any, ...]) -> list[Any]:
         name: tensor.detach().clone().requires_grad_(tensor.requires_grad)
         for name, tensor in state.items()
     }
-    with torch.enable_grad():
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         # Copies of leaves: a leaf that wants a gradient may not be overwritten, and a copy may.
         fresh = [x.detach().clone().requires_grad_(x.is_floating_point()).clone() for x in inputs]
         out = torch.func.functional_call(module, copies, tuple(fresh), tie_weights=True)
@@ -109,15 +109,15 @@ def _worst(a: np.ndarray, b: np.ndarray) -> str | None:
 
 
 def varied(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    """Two rows a piece that differ from each other, made of the first rows of the inputs."""
+    """At least two rows that differ from each other, made of the rows of the inputs."""
     rng = np.random.default_rng(0)
     found = []
     for x in inputs:
-        rows = np.stack([x[0], x[-1]])
+        rows = x if x.shape[0] > 1 else np.concatenate([x, x])
         if jnp.issubdtype(rows.dtype, jnp.floating):
             by = 0.3 * rng.random(rows.shape)
             rows = (rows * (1 + by) + np.where(rows == 0, by, 0)).astype(rows.dtype)
         elif rows.ndim > 1:
-            rows = np.stack([rows[0], np.roll(rows[1], 1)])
+            rows = np.stack([np.roll(row, i) for i, row in enumerate(rows)])
         found.append(rows)
     return tuple(found)
