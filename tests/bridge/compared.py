@@ -29,46 +29,41 @@ def numbers(*shape, seed=0, low=None):
     return torch.tensor(drawn, dtype=torch.float32)
 
 
-def compare(module, *inputs, double=False, more=True):
-    """The model of a module, after holding it against the module at the example and elsewhere.
+def compare(module, *inputs, double=False, alone=True):
+    """The model of a module, after holding it beside the module on a batch of another length.
+
+    (On the example `from_torch` compares values itself.)
 
     Args:
         double: whether to do it in float64, to 1e-12.
-        more: whether to try a batch of another length, and one example by itself.
+        alone: whether to try one example by itself, too.
     """
     with jax.enable_x64(double):
         if double:
             module = module.double()
             inputs = [x.double() if x.is_floating_point() else x for x in inputs]
         model = st.from_torch(module, tuple(inputs))
-        tolerance = 1e-12 if double else 1e-5
-        _hold_beside(model, module, inputs, tolerance)
-        if more:
-            longer = [torch.cat([x.flip(0), x]) for x in inputs]
-            _hold_beside(model, module, longer, tolerance)
-            one = [x[:1].numpy() for x in inputs]
-            alone = jax.tree.leaves(model(model.params, *[x[0] for x in one]))
-            for a, b in zip(alone, jax.tree.leaves(model(model.params, *one)), strict=True):
-                np.testing.assert_array_equal(a, b[0])
+        longer = [torch.cat([x.flip(0), x]) for x in inputs]
+        rows = _hold_beside(model, module, longer, 1e-12 if double else 1e-5)
+        if alone:
+            one = quick(model)(model.params, *[x[0].numpy() for x in longer])
+            for a, b in zip(jax.tree.leaves(one), rows, strict=True):
+                close(a, b[0], 1e-5, "one example")
     return model
+
+
+def quick(function):
+    """Compiled without care, as it runs once."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def _hold_beside(model, module, inputs, tolerance):
     variables = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
     theirs = flat(module(*[x.clone() for x in variables]))
-    ours = jax.tree.leaves(model(model.params, *[x.numpy() for x in inputs]))
-    assert len(ours) == len(theirs)
-    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        close(a, b.detach().numpy(), tolerance, f"result {i}")
     smooth = [i for i, b in enumerate(theirs) if b.requires_grad]
-    if not smooth:
-        return
-    weights = [numbers(*theirs[i].shape, seed=i).numpy() for i in smooth]
+    weights = [numbers(*theirs[i].shape, seed=i).to(theirs[i].dtype) for i in smooth]
     module.zero_grad()
-    torch.autograd.backward(
-        [theirs[i] for i in smooth],
-        [torch.tensor(w, dtype=theirs[i].dtype) for w, i in zip(weights, smooth, strict=True)],
-    )
+    torch.autograd.backward([theirs[i] for i in smooth], weights)
     real = [i for i, x in enumerate(inputs) if x.is_floating_point()]
 
     def total(params, points):
@@ -76,10 +71,15 @@ def _hold_beside(model, module, inputs, tolerance):
         for i, point in zip(real, points, strict=True):
             given[i] = point
         out = jax.tree.leaves(model(params, *given))
-        return sum(jnp.sum(out[i] * w) for i, w in zip(smooth, weights, strict=True))
+        parts = [jnp.sum(out[i] * w.numpy()) for i, w in zip(smooth, weights, strict=True)]
+        return sum(parts), out
 
     points = [inputs[i].numpy() for i in real]
-    for_params, for_points = jax.jit(jax.grad(total, (0, 1)))(model.params, points)
+    derivative = quick(jax.grad(total, (0, 1), has_aux=True))
+    (for_params, for_points), ours = derivative(model.params, points)
+    assert len(ours) == len(theirs)
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        close(a, b.detach().numpy(), tolerance, f"result {i}")
     parameters = dict(module.named_parameters())
     pairs = [(f"d/d {n}", g, parameters[n].grad) for n, g in for_params.items()]
     pairs += [
@@ -87,6 +87,7 @@ def _hold_beside(model, module, inputs, tolerance):
     ]
     for name, a, b in pairs:
         close(a, np.zeros(a.shape) if b is None else b.numpy(), 10 * tolerance, name)
+    return ours
 
 
 def close(a, b, tolerance, name):

@@ -14,7 +14,7 @@ from steepest.bridge._rules import RULES  # noqa: E402
 
 from .compared import Function, close, compare, numbers  # noqa: E402
 
-images, words = numbers(3, 4, 9, 8), numbers(3, 5, 8)
+images, words = numbers(3, 4, 9, 8), numbers(3, 3, 8)
 
 
 def moved(module):
@@ -40,12 +40,12 @@ class Residual(nn.Module):
 
 
 def attention(x, encoder, many):
-    mask = torch.triu(torch.ones(5, 5), 1).bool()
-    padding = torch.tensor([[False, False, False, True, True]]).expand(x.shape[0], 5)
+    mask = torch.triu(torch.ones(3, 3), 1).bool()
+    padding = torch.tensor([[False, False, True]]).expand(x.shape[0], 3)
     heads = x.unflatten(2, (2, 4)).transpose(1, 2)
     return (
         encoder(x),
-        many(x, x[:, :3], x[:, :3], need_weights=False)[0],
+        many(x, x[:, :2], x[:, :2], need_weights=False)[0],
         *many(x, x, x, attn_mask=mask, average_attn_weights=False),
         *many(x, x, x, key_padding_mask=padding),
         F.scaled_dot_product_attention(heads, heads, heads, is_causal=True),
@@ -120,11 +120,9 @@ def test_layers_in_float32(name):
     compare(make(), example)
 
 
-@pytest.mark.parametrize("name", ["residual", "norms", "attention"])
-def test_layers_in_float64(name):
-    torch.manual_seed(0)
-    make, example = MODULES[name]
-    compare(make(), example, double=True, more=False)
+def test_norms_in_float64():
+    make, example = MODULES["norms"]
+    compare(make(), example, double=True, alone=False)
 
 
 small = lambda low, high: some.lists(some.integers(low, high), min_size=2, max_size=2)

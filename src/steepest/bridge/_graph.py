@@ -45,8 +45,9 @@ def program_of(exported: Any, names: Mapping[str, str]) -> Program:
     leaves = _leaves(exported, names)
     nodes = {node.name: node for node in exported.graph.nodes}
     result = _result(exported)
-    steps = [_step(nodes[name]) for name in _needed(nodes, result)]
-    _refuse_missing(steps, nodes)
+    needed = [nodes[name] for name in _needed(nodes, result)]
+    _refuse_missing(needed)
+    steps = [_step(node) for node in needed]
     used = names_in(result).union(*(names_in((s.arguments, s.keywords)) for s in steps))
     for value, buffer in leaves.mutated.items():
         if value in used:
@@ -148,20 +149,25 @@ def _inputs(node: Any) -> list[Any]:
     return node.args[0].all_input_nodes if _is_one_result(node) else node.all_input_nodes
 
 
+def _operator(node: Any) -> Any:
+    """The node that calls the operator: for one result of several, the one that has them all."""
+    return node.args[0] if _is_one_result(node) else node
+
+
 def _step(node: Any) -> Step:
-    asked = node.args[0] if _is_one_result(node) else node
-    place = place_of(asked)
-    arguments = list(asked.args)
-    if str(asked.target) == _TRAINING_BATCH_NORM and arguments[5]:
+    operator_node = _operator(node)
+    place = place_of(operator_node)
+    arguments = list(operator_node.args)
+    if str(operator_node.target) == _TRAINING_BATCH_NORM and arguments[5]:
         arguments[3:5] = None, None  # the running statistics are updated, and not looked at
     return Step(
         node.name,
-        str(asked.target) if asked.target is not operator.getitem else "getitem",
+        str(operator_node.target),
         _rule(node),
         str(place),
         place.call,
         _translated(tuple(arguments)),
-        {k: _translated(v) for k, v in asked.kwargs.items() if k not in _IGNORED},
+        {k: _translated(v) for k, v in operator_node.kwargs.items() if k not in _IGNORED},
         _dtype(node),
         (),
     )
@@ -201,28 +207,25 @@ def _drops_nothing(node: Any) -> bool:
     return p == 0 or train is False
 
 
-def _refuse_missing(steps: list[Step], nodes: Mapping[str, Any]) -> None:
+def _refuse_missing(needed: list[Any]) -> None:
     torch = pytorch()
-    missing: dict[str, Step] = {}
-    for step in steps:
-        if step.rule is not None:
+    missing: dict[str, Any] = {}
+    for node in needed:
+        if _rule(node) is not None:
             continue
-        node = nodes[step.name]
-        asked = node.args[0] if _is_one_result(node) else node
+        asked = _operator(node)
         if torch.Tag.nondeterministic_seeded in getattr(asked.target, "tags", ()):
             raise UnsupportedPrimitiveError(
-                f"`{step.operator}` draws random numbers at {place_of(asked)}: the model would be "
+                f"`{asked.target}` draws random numbers at {place_of(asked)}: the model would be "
                 "no function of its parameters. Call module.eval() first, or take it out."
             )
-        missing.setdefault(step.operator, step)
+        missing.setdefault(str(asked.target), asked)
     if missing:
-        first, *others = missing.values()
-        node = nodes[first.name]
-        asked = node.args[0] if _is_one_result(node) else node
-        also = f" (nor for {', '.join(f'`{s.operator}`' for s in others)})" if others else ""
+        (name, first), *others = missing.items()
+        also = f" (nor for {', '.join(f'`{other}`' for other, _ in others)})" if others else ""
         raise UnsupportedPrimitiveError(
-            f"there is no rule for PyTorch's `{first.operator}`{also} at {place_of(asked)}; write "
-            "that part of the module with other operators."
+            f"there is no rule for PyTorch's `{name}`{also} at {place_of(first)}; write that part "
+            "of the module with other operators."
         )
 
 

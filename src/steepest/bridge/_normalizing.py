@@ -25,7 +25,7 @@ def _widened(x: Any) -> Any:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def _standardized(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+def _standardized(x: Any, axes: tuple[int, ...], eps: Any) -> Any:
     centred = x - jnp.mean(x, axes, keepdims=True)
     return centred * lax.rsqrt(jnp.mean(jnp.square(centred), axes, keepdims=True) + eps)
 
@@ -39,12 +39,12 @@ def _along_channels(x: Any) -> tuple[int, ...]:
     return (1, x.shape[1], *[1] * (x.ndim - 2))
 
 
-def _layer_norm(x: Any, normalized: Sequence[int], weight: Any, bias: Any, eps: float) -> Any:
+def _layer_norm(x: Any, normalized: Sequence[int], weight: Any, bias: Any, eps: Any) -> Any:
     axes = tuple(range(x.ndim - len(normalized), x.ndim))
     return _affine(_standardized(_widened(x), axes, eps), weight, bias, tuple(normalized))
 
 
-def _rms_norm(x: Any, normalized: Sequence[int], weight: Any, eps: float | None) -> Any:
+def _rms_norm(x: Any, normalized: Sequence[int], weight: Any, eps: Any) -> Any:
     axes = tuple(range(x.ndim - len(normalized), x.ndim))
     eps = float(jnp.finfo(x.dtype).eps) if eps is None else eps
     wide = _widened(x)
@@ -53,7 +53,7 @@ def _rms_norm(x: Any, normalized: Sequence[int], weight: Any, eps: float | None)
 
 
 def _group_norm(
-    x: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, groups: int, eps: float
+    x: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, groups: int, eps: Any
 ) -> Any:
     parted = jnp.reshape(_widened(x), (x.shape[0], groups, -1))
     out = jnp.reshape(_standardized(parted, (2,), eps), x.shape)
@@ -67,8 +67,8 @@ def _batch_norm(
     running_mean: Any,
     running_var: Any,
     training: bool,
-    momentum: float,
-    eps: float,
+    momentum: Any,
+    eps: Any,
 ) -> Any:
     wide = _widened(x)
     if training:
@@ -82,13 +82,13 @@ def _batch_norm(
 
 
 def _batch_norm_at_rest(
-    x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
+    x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: Any, eps: Any
 ) -> Any:
     return _batch_norm(x, weight, bias, mean, var, False, momentum, eps)
 
 
 def _batch_norm_of_batch(
-    x: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+    x: Any, weight: Any, bias: Any, training: bool, momentum: Any, eps: Any
 ) -> Any:
     return _batch_norm(x, weight, bias, None, None, True, momentum, eps)
 

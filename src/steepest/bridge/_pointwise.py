@@ -77,21 +77,21 @@ def _hardtanh(x: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Any:
     return _clamp(x, min_val, max_val)
 
 
-def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def _leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
     return jnp.where(x > 0, x, negative_slope * x)
 
 
-def _elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+def _elu(x: Any, alpha: Any = 1.0, scale: Any = 1.0, input_scale: Any = 1.0) -> Any:
     positive = x > 0
     below = jnp.where(positive, 0, x)  # expm1 of a large number would make NaN of the derivative
     return jnp.where(positive, scale * x, alpha * scale * jnp.expm1(input_scale * below))
 
 
-def _celu(x: Any, alpha: float = 1.0) -> Any:
+def _celu(x: Any, alpha: Any = 1.0) -> Any:
     return _elu(x, alpha, 1.0, 1.0 / alpha)
 
 
-def _softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def _softplus(x: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Any:
     """log(1 + exp(βx))/β, and x itself above the threshold, as PyTorch has it."""
     linear = beta * x > threshold
     curved = jnp.where(linear, 0, x)

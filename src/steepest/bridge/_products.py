@@ -71,7 +71,7 @@ def _turned(weight: Any, groups: int) -> Any:
     return jnp.flip(joined, tuple(range(2, joined.ndim)))
 
 
-def _distances(x: Any, y: Any, p: float, compute_mode: int | None = None) -> Any:
+def _distances(x: Any, y: Any, p: Any, compute_mode: int | None = None) -> Any:
     """Each row's distance from each, in the p-norm."""
     gap = x[..., :, None, :] - y[..., None, :, :]
     if p == 2:

@@ -17,6 +17,9 @@ from steepest.bridge._program import Program
 from steepest.bridge._torch import pytorch
 from steepest.errors import UnsupportedPrimitiveError
 
+# It runs once or twice: the compiler's time is all that counts.
+_QUICKLY = {"xla_backend_optimization_level": 0}
+
 
 def torch_values(module: Any, inputs: tuple[Any, ...]) -> list[Any]:
     """The numbers that the module returns, leaf by leaf in JAX's order.
@@ -73,7 +76,7 @@ def _refuse_own_backward(tensors: list[Any]) -> None:
 def jax_values(program: Program, params: dict[str, Any], inputs: tuple[Any, ...]) -> list[Any]:
     """The numbers that the program returns, leaf by leaf."""
     with jax.default_matmul_precision("highest"):
-        out = jax.jit(program)(params, tuple(inputs))
+        out = jax.jit(program, compiler_options=_QUICKLY)(params, tuple(inputs))
     return [np.asarray(leaf) for leaf in jax.tree.leaves(out)]
 
 
