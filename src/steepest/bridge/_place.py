@@ -34,8 +34,8 @@ class Place:
     line: int
 
     def __str__(self) -> str:
-        line = f"{self.file}:{self.line}, " if self.file else ""
-        return f"{line}in module {self.module}"
+        where = f"{self.file}:{self.line}" if self.file else "torch.nn"
+        return f"{where} ({self.module})"
 
     @property
     def call(self) -> Callable[..., Any]:

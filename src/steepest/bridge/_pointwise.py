@@ -1,7 +1,8 @@
 """Rules for operators that act number by number.
 
-At a kink the JAX function is chosen whose convention is PyTorch's where there is one: relu'(0) = 0,
-|·|'(0) = 0, the left slope of leaky ReLU at 0.
+At a kink the derivative is what JAX makes of the function: 0 for ReLU at 0 and the left slope for
+leaky ReLU, as in PyTorch; 1 for the absolute value at 0 and half the slope at a bound of a clamp,
+unlike PyTorch.
 """
 
 from __future__ import annotations

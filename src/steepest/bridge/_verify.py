@@ -111,9 +111,9 @@ def _worst(a: np.ndarray, b: np.ndarray) -> str | None:
     return f"{list(place)} is {a[place]} instead of {b[place]}"
 
 
-def varied(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def varied(inputs: tuple[np.ndarray, ...], seed: int) -> tuple[np.ndarray, ...]:
     """At least two rows that differ from each other, made of the rows of the inputs."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     found = []
     for x in inputs:
         rows = x if x.shape[0] > 1 else np.concatenate([x, x])
@@ -121,6 +121,6 @@ def varied(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
             by = 0.3 * rng.random(rows.shape)
             rows = (rows * (1 + by) + np.where(rows == 0, by, 0)).astype(rows.dtype)
         elif rows.ndim > 1:
-            rows = np.stack([np.roll(row, i) for i, row in enumerate(rows)])
+            rows = np.stack([np.roll(row, i + seed) for i, row in enumerate(rows)])
         found.append(rows)
     return tuple(found)
