@@ -1,5 +1,6 @@
 """What `from_torch` promises beside numbers: sizes, names, types, refusals, and whom it serves."""
 
+import os
 import subprocess
 import sys
 
@@ -14,8 +15,9 @@ from torch import nn  # noqa: E402
 
 import steepest as st  # noqa: E402
 
-from .compared import Function, numbers, quick  # noqa: E402
+from .compared import Function, numbers  # noqa: E402
 
+LONG = os.environ.get("STEEPEST_PROFILE") == "long"
 x = numbers(3, 4)
 X = x.numpy()
 
@@ -271,7 +273,8 @@ def test_the_library_reads_it():
     D = st.clarke(f)(tied)  # a dead unit: each of its kinks on its own side
     assert D.exact
     assert not D.is_singleton
-    flow = st.gradient_inclusion(f, model.params, 0.1, rtol=1e-4, atol=1e-4)
-    assert flow.values[-1] < flow.values[0]
-    run = quick(lambda p: st.descend(f, p, st.methods.gradient_descent(0.05), 20).values[-1])
-    assert run(model.params) < flow.values[0]
+    run = st.descend(f, model.params, st.methods.gradient_descent(0.05), 20)
+    assert run.values[-1] < run.values[0]
+    if LONG:  # it compiles for seven seconds
+        flow = st.gradient_inclusion(f, model.params, 0.1, rtol=1e-4, atol=1e-4)
+        assert flow.values[-1] < flow.values[0]

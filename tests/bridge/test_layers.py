@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import assume, given, strategies as some
+from hypothesis import assume, example, given, strategies as some
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 
@@ -45,11 +45,8 @@ def attention(x, encoder, many):
     heads = x.unflatten(2, (2, 4)).transpose(1, 2)
     return (
         encoder(x),
-        many(x, x[:, :2], x[:, :2], need_weights=False)[0],
-        *many(x, x, x, attn_mask=mask, average_attn_weights=False),
-        *many(x, x, x, key_padding_mask=padding),
+        *many(x, x, x, attn_mask=mask, key_padding_mask=padding, average_attn_weights=False),
         F.scaled_dot_product_attention(heads, heads, heads, is_causal=True),
-        F.scaled_dot_product_attention(x, x, x, attn_mask=x @ x.mT, scale=0.3),
     )
 
 
@@ -72,8 +69,8 @@ def pools(x):
     )
 
 
-def recurrent(x, lstm, gru, rnn):
-    return lstm(x)[0], gru(x)[0], rnn(x)[0]
+def recurrent(x, lstm, gru):
+    return lstm(x)[0], gru(x)[0]
 
 
 MODULES = {
@@ -100,9 +97,8 @@ MODULES = {
     "recurrent": (
         lambda: Function(
             recurrent,
-            nn.LSTM(8, 3, batch_first=True, bidirectional=True),
-            nn.GRU(8, 3, batch_first=True),
-            nn.RNN(8, 3, batch_first=True, nonlinearity="relu"),
+            nn.LSTM(8, 3, batch_first=True),
+            nn.GRU(8, 3, batch_first=True, bidirectional=True),
         ),
         words,
     ),
@@ -117,7 +113,7 @@ MODULES = {
 def test_layers_in_float32(name):
     torch.manual_seed(0)
     make, example = MODULES[name]
-    compare(make(), example)
+    compare(make(), example, alone=name in ("residual", "norms"))
 
 
 def test_norms_in_float64():
@@ -128,6 +124,7 @@ def test_norms_in_float64():
 small = lambda low, high: some.lists(some.integers(low, high), min_size=2, max_size=2)
 
 
+@example([3, 2], [2, 1], [1, 0], [1, 2], True, [1, 0], 2)
 @given(
     small(1, 3),
     *(small(1, 3), small(0, 2), small(1, 2), some.booleans(), small(0, 2)),
@@ -147,6 +144,7 @@ def test_convolutions(kernel, stride, padding, dilation, transposed, extra, grou
     close(ours, theirs.numpy(), 1e-5, "convolution")
 
 
+@example([3, 2], [2, 3], [1, 1], [1, 2], True, False, None)
 @given(
     small(1, 4),
     *(small(1, 4), small(0, 2), small(1, 2), some.booleans(), some.booleans()),

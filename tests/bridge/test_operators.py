@@ -161,13 +161,12 @@ FAMILIES = {
     "products": (products, x),
     "losses": (losses, x, positive),
 }
-EACH_ALONE = {"activations", "functions", "arithmetic"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families_in_float32(family):
     function, *inputs = FAMILIES[family]
-    compare(Function(function), *inputs, alone=family in EACH_ALONE)
+    compare(Function(function), *inputs, alone=False)
 
 
 def test_activations_in_float64():
