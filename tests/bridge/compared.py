@@ -1,11 +1,17 @@
 """A translated module beside PyTorch itself: values, and gradients by its autograd."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import pytest
 
 import steepest as st
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
+
+LONG = os.environ.get("STEEPEST_PROFILE") == "long"  # an export takes seconds
 
 
 class Function(torch.nn.Module):

@@ -1,6 +1,5 @@
 """What `from_torch` promises beside numbers: sizes, names, types, refusals, and whom it serves."""
 
-import os
 import subprocess
 import sys
 
@@ -15,9 +14,8 @@ from torch import nn  # noqa: E402
 
 import steepest as st  # noqa: E402
 
-from .compared import Function, numbers  # noqa: E402
+from .compared import LONG, Function, numbers  # noqa: E402
 
-LONG = os.environ.get("STEEPEST_PROFILE") == "long"
 x = numbers(3, 4)
 X = x.numpy()
 

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra
 
 from torch.nn import functional as F  # noqa: E402, N812
 
-from .compared import Function, compare, numbers  # noqa: E402
+from .compared import LONG, Function, compare, numbers  # noqa: E402
 
 x, positive = numbers(3, 4, 8), numbers(3, 4, 8, seed=1, low=0.5)
 
@@ -163,7 +163,10 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+SHORT = ("arithmetic", "reductions", "moves", "look_ups")
+
+
+@pytest.mark.parametrize("family", FAMILIES if LONG else SHORT)
 def test_families_in_float32(family):
     function, *inputs = FAMILIES[family]
     compare(Function(function), *inputs, alone=False)
