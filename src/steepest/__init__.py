@@ -71,3 +71,45 @@ def plot(obj: _Any, ax: _Any = None) -> _Any:
     from steepest.figures import plot as draw
 
     return draw(obj, ax)
+
+
+def from_torch(module: _Any, example_inputs: _Any) -> _Any:
+    """A PyTorch module as a JAX function model(params, x), and its parameters in model.params.
+
+    The module is exported (`torch.export`) to a graph of ATen operators, and the graph is evaluated
+    operator by operator in JAX: what comes out can be jitted, differentiated and mapped, and every
+    part of this library takes it. The graph's numbers are compared with the module's own on the
+    example inputs before it is handed out.
+
+    .. code-block:: python
+
+        net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+        model = st.from_torch(net.eval(), torch.randn(4, 8))
+        model(model.params, x)                       # x of shape (any, 8), or (8,): one example
+        st.homogeneity(lambda p: model(p, x).sum())(model.params).status
+
+    The mode is the module's at the time. Dropout in training mode is refused; batch norm in
+    training mode uses the batch's statistics and updates none.
+
+    Args:
+        module: a `torch.nn.Module`, whose forward takes tensors.
+        example_inputs: a tensor or NumPy array for each argument of the forward, in a tuple where
+            there are several. The first axis of each is the batch's; where the module allows it,
+            the model takes any length of it, or one example without it.
+
+    Returns:
+        A `steepest.bridge.TorchModel`: model(params, \\*inputs), with `.params`, a dict from
+        PyTorch's names to NumPy arrays in PyTorch's types (tied tensors once, frozen ones not), and
+        `.constants`, what is fixed: buffers, frozen parameters.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        UnsupportedPrimitiveError: an operator has no rule here, draws random numbers, or has a
+            derivative of its own; the graph cannot be exported; or its numbers are not the
+            module's. The message names the operator, the submodule and the user's line.
+        ArgumentError: the module is none, an input is no array, or the module's result depends on a
+            buffer that each call changes.
+    """
+    from steepest.bridge import from_torch as translate
+
+    return translate(module, example_inputs)

@@ -26,7 +26,7 @@ class UnprovedError(SteepestError, ArithmeticError):
 
 
 class UnsupportedPrimitiveError(SteepestError):
-    """A JAX primitive for which no rule is known; the message names it and the user's line."""
+    """A JAX primitive, or a PyTorch operator, without a rule; the message names it and the line."""
 
 
 class NotExactError(SteepestError, ValueError):

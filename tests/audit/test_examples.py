@@ -11,6 +11,7 @@ from steepest.cli import app
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audit"
 NEEDS = {
     "plain": ("jax", "refuted"),
+    "pytorch": ("torch", "proved, degree 2"),
     "equinox_mlp": ("equinox", "proved, degree 3"),
     "flax_linen": ("flax", "proved, degree 2"),
     "flax_nnx": ("flax", "the constant 1e-06"),
@@ -27,7 +28,8 @@ def test_every_example_is_tried():
 def test_example(name):
     framework, says = NEEDS[name]
     if importlib.util.find_spec(framework) is None:
-        pytest.skip(f"{framework} is not installed: pip install 'steepest[frameworks]'")
+        extra = "torch" if framework == "torch" else "frameworks"
+        pytest.skip(f"{framework} is not installed: pip install 'steepest[{extra}]'")
     result = CliRunner().invoke(app, ["audit", f"{EXAMPLES / name}.py:setup"])
     assert result.exit_code == 0, result.stderr
     assert says in result.stdout
