@@ -92,6 +92,7 @@ ELEMENTWISE = frozenset(
         "sqrt",
         "rsqrt",
         "log",
+        "log2",  # a primitive from JAX 0.11 on
         "log1p",
         "pow",
         "cbrt",
@@ -205,6 +206,7 @@ SINGULAR: dict[str, Singular] = {
     "sqrt": _not_above(0.0),
     "rsqrt": _not_above(0.0),
     "log": _not_above(0.0),
+    "log2": _not_above(0.0),
     "log1p": _not_above(-1.0),
     "div": _at_zero(1),
     "cbrt": _at_zero(0),
@@ -269,7 +271,7 @@ def size(
         return [xp.maximum(plain[0], v[0] ** (params["y"] - 1) * sizes[0])]
     if name in _ZERO_KEEPING:
         return [xp.maximum(plain[0], xp.minimum(sizes[0], 1.0))]
-    if name == "log":
+    if name in ("log", "log2"):
         return [xp.maximum(plain[0], sizes[0] / xp.where(v[0] == 0, 1.0, v[0]))]
     return plain
 
