@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.laws._law import Part, Term, along, in_whole_numbers
+from steepest.laws._law import Part, Term, along, in_whole_numbers, positive_first
 from steepest.laws._rank import in_fractions, null_space
 
 Shapes = Sequence[tuple[int, ...]]
@@ -79,7 +79,9 @@ def all_products_of_slices(sample: Sample, shapes: Shapes) -> list[Terms]:
         columns.append(rate[:, a, b])
         features += [_slices(shapes, leaf, axis, int(i), int(j)) for i, j in zip(a, b, strict=True)]
     apart = [left != right for left, right in features]
-    return _kept(np.concatenate(columns, 1), features, np.argsort(np.logical_not(apart), kind="stable"))
+    return _kept(
+        np.concatenate(columns, 1), features, np.argsort(np.logical_not(apart), kind="stable")
+    )
 
 
 def all_products_of_entries(sample: Sample, shapes: Shapes) -> list[Terms]:
@@ -116,7 +118,8 @@ def _kept(rates: np.ndarray, features: Sequence[Any], order: np.ndarray) -> list
 
 def _scaled(parts: Sequence[tuple[Fraction, Any]]) -> Terms:
     coefficients = in_whole_numbers([c for c, _ in parts])
-    return tuple(Term(c, *pair) for c, (_, pair) in zip(coefficients, parts, strict=True))
+    pairs = [pair for _, pair in parts]
+    return positive_first([Term(c, *pair) for c, pair in zip(coefficients, pairs, strict=True)])
 
 
 def _size(shape: tuple[int, ...], axis: int) -> int:
@@ -169,14 +172,14 @@ def _sums(vector: dict[int, Fraction], shapes: Shapes) -> Iterator[Term]:
         values = np.array([float(left.get(start + i, 0)) for i in range(size)]).reshape(shape)
         numbers = np.arange(start, start + size).reshape(shape)
         for part in _parts(leaf, shape):
-            inside = values[part.index].ravel()
+            inside = values[part.place].ravel()
             first = inside[0] if inside.size else 0.0
             if inside.size > 1 and first and np.all(inside == first):
-                at = numbers[part.index].ravel()
+                at = numbers[part.place].ravel()
                 yield Term(left[int(at[0])], part)
                 for i in at:
                     left.pop(int(i))
-                values[part.index] = 0.0
+                values[part.place] = 0.0
         for index in np.argwhere(values):
             place = tuple(int(i) for i in index)
             yield Term(left[int(numbers[place])], Part(leaf, place))

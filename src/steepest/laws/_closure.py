@@ -1,13 +1,13 @@
 """The dimension of the Lie algebra that fields generate, at a point, from below.
 
-V₁ is the span of the fields, V_k+1 that of V_k and its brackets with them. Brackets of random fields
-at a generic point leave a span, or not, as all brackets there do; once those of one depth stay
-inside, all deeper ones do, and the algebra is what was reached (Jacobi's identity).
+V₁ is the span of the fields, V_k+1 that of V_k and its brackets with them. Brackets of random
+fields at a generic point leave a span, or not, as all brackets there do; once those of one depth
+stay inside, all deeper ones do, and the algebra is what was reached (Jacobi's identity).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from steepest.laws._rank import Rank, rank
 
 _TESTED = 8  # brackets, to see whether any leaves the span
 _DEEPEST = 5
+_MOST = 20_000_000  # numbers in all fields that are looked at
+_QUIET = 3_000  # fields that add nothing, after which no more are sought
 
 
 class Reached(NamedTuple):
@@ -26,19 +28,19 @@ class Reached(NamedTuple):
     closed: bool
 
 
-def closure(fields: Fields, point: np.ndarray) -> Iterator[Reached]:
-    """What is reached at the point (D,), depth after depth; the last one may be closed."""
+def closure(
+    fields: Fields, point: np.ndarray, wanted: Callable[[], int], *, branches: bool
+) -> Iterator[Reached]:
+    """What is reached at the point (D,), depth after depth; the last one may be closed.
+
+    Args:
+        wanted: a rank beyond which nothing can be, as far as is known by now.
+        branches: whether fields come from regions of inputs, of which some may be small.
+    """
     d = len(point)
     # Of tokens, too few pairs are met to say that all brackets stay inside.
     enough = fields.model.draws_all
-    rows = np.zeros((0, d))
-    found, more = Rank(0, False), d
-    while True:
-        rows = _condensed(np.concatenate([rows, _finite(fields, point, more, 1)]))
-        before, found = found, rank(rows)
-        if found.least in (before.least, d):
-            break
-        more = d - found.least + fields.model.enough
+    rows, found = _span(fields, point, wanted(), _QUIET if branches else fields.model.enough)
     yield Reached(found.least, found.least == d)
     for depth in range(2, _DEEPEST + 1):
         if found.least == d:
@@ -58,6 +60,31 @@ def closure(fields: Fields, point: np.ndarray) -> Iterator[Reached]:
             return
 
 
+def _span(fields: Fields, point: np.ndarray, wanted: int, quiet: int) -> tuple[np.ndarray, Rank]:
+    """Fields that span V₁ with their rank: until so many more add nothing."""
+    d = len(point)
+    rows = _condensed(_finite(fields, point, d + 8, 1))
+    found, seen, silent = rank(rows), d, 0
+    while found.least < min(wanted, d) and silent < quiet and seen * d < _MOST:
+        count = max(d - found.least, min(quiet, 500))
+        fresh = _outside(rows, found, _finite(fields, point, count, 1))
+        before, seen = found, seen + count
+        if len(fresh):
+            rows = _condensed(np.concatenate([rows, fresh]))
+            found = rank(rows)
+        silent = 0 if found.least > before.least else silent + count
+    return rows, found
+
+
+def _outside(rows: np.ndarray, found: Rank, more: np.ndarray) -> np.ndarray:
+    """Those of the fields that are not in the span of the rows already."""
+    if not found.clear:
+        return more
+    vectors = np.linalg.svd(rows, full_matrices=False)[2][: found.least]
+    left = more - (more @ vectors.T) @ vectors
+    return more[np.linalg.norm(left, axis=1) > 1e-9]
+
+
 def _finite(fields: Fields, point: np.ndarray, count: int, depth: int) -> np.ndarray:
     rows = fields.brackets(np.broadcast_to(point, (count, len(point))), depth)
     return rows[np.isfinite(rows).all(1)]
@@ -65,4 +92,4 @@ def _finite(fields: Fields, point: np.ndarray, count: int, depth: int) -> np.nda
 
 def _condensed(rows: np.ndarray) -> np.ndarray:
     """Not more than D rows with the same span."""
-    return rows if len(rows) <= rows.shape[1] else np.linalg.qr(rows, mode="r")
+    return rows if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(rows, mode="r"))

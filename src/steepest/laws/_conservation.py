@@ -29,19 +29,20 @@ from steepest.laws._candidates import (
 from steepest.laws._closure import closure
 from steepest.laws._explicit import Explicit
 from steepest.laws._fields import Fields, NotMixed
-from steepest.laws._law import Law, Part, Term, along, in_whole_numbers
+from steepest.laws._law import Law, Part, Term, along, in_whole_numbers, positive_first
 from steepest.laws._model import MOST_GIVEN, Model, traced_model
 from steepest.laws._ranges import decided
 from steepest.pieces import has_choices
 
 _PROVED = "a rescaling that the rules of homogeneity prove"
 _TESTED = "an identity, tested at random points: probability one"
-_UNUSED = "the model does not depend on it"
+_UNUSED = "the model does not depend on it, tested at random points: probability one"
 _MOST_SLICES = 20_000
 _MOST_TESTED = 1_000_000  # parameters, for which fields are computed at all
 _MOST_UNUSED = 10_000
 _BOX = 0.1  # how far "near the parameters" goes, of each entry's size
 _POINTS = 2
+_TRIES = 4  # for fields, where the model is not finite everywhere
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ class ConservationLaws:
             f"  {self.evidence}",
         ]
         shown = self.explicit[:_SHOWN]
-        lines += [f"  {law}{'' if law.everywhere else '   (near these parameters)'}" for law in shown]
+        lines += [
+            f"  {law}{'' if law.everywhere else '   (near these parameters)'}" for law in shown
+        ]
         if len(self.explicit) > _SHOWN:
             lines.append(f"  … {len(self.explicit) - _SHOWN} more in closed form")
         if self.count is not None and not self.complete:
@@ -147,37 +150,58 @@ class _Search:
         self.model, self.rng, self.limit = model, rng, limit
         self.start = model.start()
         self.branches = has_choices(model.closed.jaxpr)
+        self.unmixed = ""
+        self.mixture: Fields | None = None
         self.shapes = [np.shape(leaf) for leaf in model.point.leaves]
         # What an entry that is 0 is moved by: a part of its leaf's size, or of the whole's.
-        sizes = [np.sqrt(np.mean(leaf**2)) if leaf.size else 0.0 for leaf in model.leaves(self.start)]
+        sizes = [
+            np.sqrt(np.mean(leaf**2)) if leaf.size else 0.0 for leaf in model.leaves(self.start)
+        ]
         overall = float(np.sqrt(np.mean(self.start**2))) or 1.0
         self.sizes = np.concatenate(
-            [np.full(int(np.prod(s)), n or overall) for s, n in zip(self.shapes, sizes, strict=True)]
+            [
+                np.full(int(np.prod(s)), n or overall)
+                for s, n in zip(self.shapes, sizes, strict=True)
+            ]
         )
         self.reach = _BOX * np.where(self.start == 0, self.sizes, np.abs(self.start))
 
     def run(self) -> ConservationLaws:
-        tested = self.model.dimension <= _MOST_TESTED
-        near, self.unmixed = self._mixture(self._box()) if tested else (None, "")
-        far, _ = self._mixture(self._anywhere()) if near is not None else (None, "")
+        near = far = None
+        if self.model.dimension <= _MOST_TESTED:
+            near, far = self._samples()
         self.near = near
-        explicit = Explicit(
-            self.model,
-            self._points(1)[0],
-            near and self._sample(near, self._points),
-            far and self._sample(far, self._far_points),
-        )
-        self.explicit = explicit
+        self.explicit = Explicit(self.model, self._points(1)[0], near, far)
         if near is not None:
             self._add_unused(near)
         if sum(map(sum, self.shapes)) <= _MOST_SLICES:
-            found = find_rescalings(
-                self.model.closed, self.model.point, data=len(self.model.rows)
-            )
-            explicit.add_proved([self._of_rescaling(r) for r in found], _PROVED)
-        if self.model.dimension > self.limit:
-            return self._unknown_size(near)
-        return self._counted(near)
+            data = len(self.model.rows)
+            found = find_rescalings(self.model.closed, self.model.point, data=data)
+            self.explicit.add_proved([self._of_rescaling(r) for r in found], _PROVED)
+        return self._counted() if self.model.dimension <= self.limit else self._too_large()
+
+    def _samples(self) -> tuple[Sample | None, Sample | None]:
+        """Points and fields of the mixture: near the parameters, and anywhere.
+
+        Where no choice is decided near the parameters alone, what holds there holds anywhere, and
+        is tested there.
+        """
+        inputs = [row.shape[1:] for row in self.model.rows]
+        cut, everything = self.model.leaves, np.full(len(self.start), np.inf)
+        here = decided(
+            self.model.closed, cut(self.start - self.reach), cut(self.start + self.reach), inputs
+        )
+        always = decided(self.model.closed, cut(-everything), cut(everything), inputs)
+        try:
+            far = Fields(self.model, self.rng, always)
+        except NotMixed as reason:
+            self.unmixed = str(reason)
+            return None, None
+        self.mixture, anywhere = far, self._sample(far, self._far_points)
+        if all(np.array_equal(here[path], always[path], equal_nan=True) for path in here):
+            return anywhere, anywhere
+        self.mixture = Fields(self.model, self.rng, here)
+        return self._sample(self.mixture, self._points), anywhere
 
     # ---- points
 
@@ -188,42 +212,31 @@ class _Search:
         return self.start + self.reach * self.rng.uniform(-1, 1, (count, len(self.start)))
 
     def _far_points(self, count: int) -> np.ndarray:
-        return self.start + 0.5 * self.sizes * self.rng.standard_normal((count, len(self.start)))
-
-    def _box(self) -> Any:
-        leaves = self.model.leaves
-        return leaves(self.start - self.reach), leaves(self.start + self.reach)
-
-    def _anywhere(self) -> Any:
-        everything = np.full(len(self.start), np.inf)
-        return self.model.leaves(-everything), self.model.leaves(everything)
-
-    def _mixture(self, box: Any) -> tuple[Fields | None, str]:
-        inputs = [row.shape[1:] for row in self.model.rows]
-        fixed = decided(self.model.closed, *box, inputs)
-        try:
-            return Fields(self.model, self.rng, fixed), ""
-        except NotMixed as reason:
-            return None, str(reason)
+        """Around the parameters, and every other one of size 1: where units do not saturate."""
+        noise = self.rng.standard_normal((count, len(self.start)))
+        points = self.start + 0.5 * self.sizes * noise
+        points[1::2] = noise[1::2]
+        return points
 
     def _sample(self, fields: Fields, points: Callable[[int], np.ndarray]) -> Sample:
         def sample(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-            at = points(count)
-            rows = fields.at(at)
-            good = np.isfinite(rows).all(1)
-            return self.model.leaves(at[good]), self.model.leaves(rows[good])
+            kept = np.zeros((0, 2, len(self.start)))
+            for _ in range(_TRIES):
+                if len(kept) < count:
+                    at = points(count)
+                    rows = fields.at(at)
+                    good = np.isfinite(rows).all(1)
+                    kept = np.concatenate([kept, np.stack([at, rows], 1)[good]])
+            return self.model.leaves(kept[:count, 0]), self.model.leaves(kept[:count, 1])
 
         return sample
 
     # ---- laws
 
-    def _add_unused(self, fields: Fields) -> None:
-        rows = fields.at(self._points(self.model.enough))
-        rows = rows[np.isfinite(rows).all(1)]
-        if len(rows) < self.model.enough // 2:
-            return
+    def _add_unused(self, near: Sample) -> None:
+        rows = self._rows(near, self.model.enough)
         unused = np.flatnonzero(~np.any(rows != 0, 0))
-        if len(unused) > _MOST_UNUSED:
+        if len(rows) < self.model.enough or len(unused) > _MOST_UNUSED:
             return
         starts = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)])
         laws: list[Terms] = []
@@ -240,80 +253,82 @@ class _Search:
         for s, exponent in zip(slices, exponents, strict=True):
             part = along(s.leaf, self.shapes[s.leaf], s.axis, s.index)
             terms.append(Term(exponent, part, part))
-        return tuple(terms)
+        return positive_first(terms)
 
-    def _add_forms(self, near: Fields) -> None:
-        """Linear forms, and balances of slices; where parameters are few."""
-        sample, shapes, d = self._sample(near, self._points), self.shapes, self.model.dimension
-        _, moves = sample(d + self.model.enough)
-        rows = np.concatenate([leaf.reshape(len(leaf), -1) for leaf in moves], 1)
-        if len(rows) > d:
-            self.explicit.add_tested(linear_forms(rows, shapes), _TESTED)
-        self.explicit.add_tested(products_of_slices(sample, shapes), _TESTED)
+    def _rows(self, sample: Sample, count: int) -> np.ndarray:
+        _, moves = sample(count)
+        return np.concatenate([leaf.reshape(len(leaf), -1) for leaf in moves], 1)
 
-    def _add_all_forms(self, near: Fields, most: int) -> None:
-        sample = self._sample(near, self._points)
+    def _add_forms(self) -> None:
+        """Linear forms, and balances of slices."""
+        if self.near is None:
+            return
+        rows = self._rows(self.near, self.model.dimension + self.model.enough)
+        if len(rows) > self.model.dimension:
+            self.explicit.add_tested(linear_forms(rows, self.shapes), _TESTED)
+        self.explicit.add_tested(products_of_slices(self.near, self.shapes), _TESTED)
+
+    def _add_all_forms(self, most: int) -> None:
         for forms in (all_products_of_slices, all_products_of_entries):
-            if len(self.explicit) < most:
-                self.explicit.add_tested(forms(sample, self.shapes), _TESTED)
+            if len(self.explicit) < most and self.near is not None:
+                self.explicit.add_tested(forms(self.near, self.shapes), _TESTED)
 
     # ---- the count
 
-    def _unknown_size(self, near: Fields | None) -> ConservationLaws:
-        if near is not None:
-            sample = self._sample(near, self._points)
-            self.explicit.add_tested(products_of_slices(sample, self.shapes), _TESTED)
-        d = self.model.dimension
+    def _too_large(self) -> ConservationLaws:
+        if self.near is not None:
+            self.explicit.add_tested(products_of_slices(self.near, self.shapes), _TESTED)
         why = f"the count is not sought for more than {self.limit} parameters (`limit`)"
-        return self._result(None, d, why)
+        return self._result(None, self.model.dimension, why)
 
-    def _counted(self, near: Fields | None) -> ConservationLaws:
+    def _counted(self) -> ConservationLaws:
         fields, points = Fields(self.model, self.rng), self._points(_POINTS)
-        d, tried = self.model.dimension, False
-        most, closed = d, False
-        reached = closure(fields, points[0])
-        for least, closed in reached:
-            most = d - least
-            if most > len(self.explicit) and near is not None and not tried:
+        d = self.model.dimension
+        most, closed, tried = d, False, False
+        wanted = lambda: d - len(self.explicit)
+        for reached in closure(fields, points[0], wanted, branches=self.branches):
+            most, closed = d - reached.least, reached.closed
+            if most > len(self.explicit) and not tried:
                 tried = True
-                self._add_forms(near)
+                self._add_forms()
             if most <= len(self.explicit):
                 break
-        if most > len(self.explicit) and near is not None:
-            self._add_all_forms(near, most)
-        return self._judged(fields, points, near, most, closed)
+        if most > len(self.explicit):
+            self._add_all_forms(most)
+        return self._judged(fields, points, most, closed)
 
     def _judged(
-        self, fields: Fields, points: np.ndarray, near: Fields | None, most: int, closed: bool
+        self, fields: Fields, points: np.ndarray, most: int, closed: bool
     ) -> ConservationLaws:
         d, known = self.model.dimension, len(self.explicit)
         if most < known:  # cannot be, but for rounding
             return self._result(None, d, f"{known} laws stand against a rank of {d - most}")
-        whole = closed and near is not None and not near.gates
-        least = known
-        if most > known and not whole and near is not None:
-            *_, last = closure(near, points[0])
+        whole = closed and self.mixture is not None and not self.mixture.gates
+        least = most if whole else known
+        if most > least and self.mixture is not None:
+            *_, last = closure(self.mixture, points[0], lambda: d, branches=False)
             if last.closed:
                 least = max(least, d - last.least)
-        if most not in (known, least) and not whole:
-            return self._result(None, most, self._why_not(closed, near), least)
+        if most != least:
+            return self._result(None, most, self._why_not(closed), least)
         for point in points[1:]:
-            for again, _ in closure(fields, point):
+            again = 0
+            for again, _ in closure(fields, point, lambda: d - most, branches=self.branches):
                 if d - again <= most:
                     break
             if d - again != most:
-                why = "points near the parameters differ in how many laws there are"
-                return self._result(None, max(most, d - again), why, least)
+                why = "not known: points near the parameters differ in how many laws there are"
+                return self._result(None, max(most, d - again), why, known)
         if most == known:
             why = "the explicit ones; the rank at random points leaves room for no more"
         else:
             why = "dimension less that of the Lie algebra of the fields, at random points"
         return self._result(most, most, f"{why}: probability one", most)
 
-    def _why_not(self, closed: bool, near: Fields | None) -> str:
-        if near is None:
+    def _why_not(self, closed: bool) -> str:
+        if self.mixture is None:
             return f"not known: no rule for the choices of `{self.unmixed}`, so laws may be missed"
-        if near.gates and closed:
+        if self.mixture.gates and closed:
             return "not known: inputs that were not met may break what held for those that were"
         return "not known: the ranks of brackets show no clear end"
 

@@ -44,8 +44,10 @@ class Explicit:
     def add_tested(self, candidates: Iterable[Terms], evidence: str) -> None:
         """Candidates, of which those stay that are conserved at fresh random points and inputs."""
         laws = [self._law(terms, evidence, False) for terms in candidates]
-        laws = self._add([law for law, good in zip(laws, self._hold(laws, self._near)) if good])  # noqa: B905
-        kept = self._hold(laws, self._far)
+        near = self._hold(laws, self._near)
+        laws = self._add([law for law, holds in zip(laws, near, strict=True) if holds])
+        far = self._far is self._near
+        kept = [True] * len(laws) if far else self._hold(laws, self._far)
         self.laws[len(self.laws) - len(laws) :] = [
             self._law(law.terms, law.evidence, everywhere)
             for law, everywhere in zip(laws, kept, strict=True)
@@ -58,7 +60,7 @@ class Explicit:
         if sample is None or not laws:
             return [False] * len(laws)
         points, moves = sample(self._count)
-        if len(points[0]) < self._count // 2:
+        if len(points[0]) < self._count:
             return [False] * len(laws)
         found = []
         for law in laws:

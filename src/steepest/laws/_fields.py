@@ -105,11 +105,9 @@ class Fields:
             other = self._field(consts, [a[k] for a in x], v[k], keys[k])
             outer = lambda t, f=field, g=other: jax.jvp(f, (t,), (g(t),))[1]
             inner = lambda t, f=field, g=other: jax.jvp(g, (t,), (f(t),))[1]
-            # Rounding of the field so far, through the derivative of the other, and through its own.
+            # What rounding of the field so far becomes through the derivative of the other.
             spread = jnp.linalg.norm(jax.jvp(other, (flat,), (probe,))[1])
-            scale = (
-                jnp.linalg.norm(outer(flat)) + jnp.linalg.norm(inner(flat)) + scale * spread
-            )
+            scale = jnp.linalg.norm(outer(flat)) + jnp.linalg.norm(inner(flat)) + scale * spread
             field = lambda t, a=outer, b=inner: a(t) - b(t)
         return field(flat), scale
 

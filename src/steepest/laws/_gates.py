@@ -1,8 +1,8 @@
 """A program with every choice replaced by a mixture: max(a, b) by g·a + (1 − g)·b.
 
 For g in {0, 1} these are the program's pieces. What holds for one generic draw of real gates holds
-for all of them, by analyticity, and so for every piece, met or not: a law of the mixture is a law of
-the program. (The mixture may have fewer laws: it takes choices for free that may hang together.)
+for all of them, by analyticity, and so for every piece, met or not: a law of the mixture is a law
+of the program. (The mixture may have fewer: it takes choices for free that may hang together.)
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
 
-from steepest.laws._ranges import Path
-from steepest.pieces import CHOICES, called_jaxpr, has_choices
-from steepest.pieces import _smooth as smooth
+from steepest.laws._ranges import MOVES, Path
+from steepest.pieces import CHOICES, _smooth as smooth, called_jaxpr, has_choices
 from steepest.pieces._double import IDENTITIES, evaluate_equation
 from steepest.pieces._interpret import interpret
 
@@ -81,8 +80,8 @@ class Mixture:
         fixed = self.fixed.get(path)
         if name == "is_finite":  # of numbers that are
             return [_Value(jnp.ones(out.shape, bool), False)]
-        if name in ("eq", "ne"):  # equal at a generic point, equal at all
-            return [_Value(evaluate_equation(eqn, values)[0], False)]
+        if name in ("eq", "ne") and eqn.invars[0] is eqn.invars[1]:  # whether it is NaN
+            return [_Value(jnp.full(out.shape, name == "eq"), False)]
         if name in ("max", "min"):
             return [_Value(_mixed(self._gate(out.shape, fixed), *values), True)]
         if name == "clamp":
@@ -116,7 +115,7 @@ class Mixture:
         (out,) = eqn.outvars
         if name == "not":
             return 1.0 - inputs[0].array
-        if name in CHOICES or name in ("and", "or", "xor", "reduce_and", "reduce_or"):
+        if name in CHOICES or name in _LOGIC:
             return self._gate(out.aval.shape, fixed)
         raise NotMixed(name)
 
@@ -162,9 +161,8 @@ class Mixture:
         return [_Value(out, True) for out in outs]
 
 
-_MOVES = frozenset(
-    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate copy".split()
-)
+_MOVES = MOVES | {"copy"}
+_LOGIC = frozenset(["eq", "ne", "and", "or", "xor", "reduce_and", "reduce_or"])
 # Their branches meet where eigenvalues or pivots do.
 _FACTORED = frozenset(["eigh", "eig", "svd", "lu", "qr", "householder_product", "schur"])
 

@@ -25,14 +25,14 @@ class Part(NamedTuple):
     """Some entries of a leaf, by NumPy's basic indexing: all of it, a slice, or one entry."""
 
     leaf: int
-    index: Index = ()
+    place: Index = ()
 
     def of(self, leaves: Sequence[Any]) -> Any:
-        return leaves[self.leaf][self.index]
+        return leaves[self.leaf][self.place]
 
     def of_each(self, stacks: Sequence[np.ndarray]) -> np.ndarray:
         """From leaves with one leading axis, as rows."""
-        part = stacks[self.leaf][(slice(None), *self.index)]
+        part = stacks[self.leaf][(slice(None), *self.place)]
         return part.reshape(len(part), -1)
 
 
@@ -72,10 +72,10 @@ class Term:
     def add_gradient(self, leaves: Sequence[np.ndarray], gradient: Sequence[np.ndarray]) -> None:
         c = float(self.coefficient)
         if self.right is None:
-            gradient[self.left.leaf][self.left.index] += c
+            gradient[self.left.leaf][self.left.place] += c
             return
-        gradient[self.left.leaf][self.left.index] += c * self.right.of(leaves)
-        gradient[self.right.leaf][self.right.index] += c * self.left.of(leaves)
+        gradient[self.left.leaf][self.left.place] += c * self.right.of(leaves)
+        gradient[self.right.leaf][self.right.place] += c * self.left.of(leaves)
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,18 @@ def in_whole_numbers(coefficients: Sequence[Fraction]) -> list[Fraction]:
     return [Fraction(w, factor) for w in whole]
 
 
+def positive_first(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The same terms, those that are subtracted last."""
+    return tuple(sorted(terms, key=lambda term: term.coefficient < 0))
+
+
 # ---- in words
 
 
 def _place(part: Part, names: Sequence[str]) -> str:
-    if not part.index:
+    if not part.place:
         return names[part.leaf]
-    marks = ",".join(":" if isinstance(i, slice) else str(i) for i in part.index)
+    marks = ",".join(":" if isinstance(i, slice) else str(i) for i in part.place)
     return f"{names[part.leaf]}[{marks}]"
 
 
@@ -179,7 +184,7 @@ def _written(term: Term, names: Sequence[str], shapes: Sequence[Any]) -> str:
 
 def _is_number(part: Part, shapes: Sequence[Any]) -> bool:
     rank = len(shapes[part.leaf])
-    return len(part.index) == rank and not any(isinstance(i, slice) for i in part.index)
+    return len(part.place) == rank and not any(isinstance(i, slice) for i in part.place)
 
 
 def _as_products(law: Law) -> str | None:
@@ -191,11 +196,11 @@ def _as_products(law: Law) -> str | None:
         if pair is None or pair[0] == pair[1] or pair[0].leaf != pair[1].leaf:
             return None
         rank, name = len(law.shapes[pair[0].leaf]), law.names[pair[0].leaf]
-        axes = [[k for k, i in enumerate(p.index) if not isinstance(i, slice)] for p in pair]
+        axes = [[k for k, i in enumerate(p.place) if not isinstance(i, slice)] for p in pair]
         if rank not in (1, 2) or axes[0] != axes[1] or len(axes[0]) != 1:
             return None
         (axis,) = axes[0]
-        a, b = (p.index[axis] for p in pair)
+        a, b = (p.place[axis] for p in pair)
         places.add((int(a), int(b)))  # pyright: ignore[reportArgumentType]
         products.append((term.coefficient, f"{name}ᵀ {name}" if axis else f"{name} {name}ᵀ"))
     if len(places) != 1:

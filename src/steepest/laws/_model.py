@@ -56,12 +56,12 @@ class Model:
         return np.concatenate([np.ravel(np.asarray(v, np.float64)) for v in self.point.leaves])
 
     def leaves(self, flat: Any) -> list[Any]:
-        """Vectors, shape (*lead, D), cut into the parameters' leaves, each with those axes first."""
+        """Vectors, shape (..., D), cut into the parameters' leaves, with the same axes first."""
         cut, place = [], 0
         for leaf in self.point.leaves:
             size = int(np.prod(np.shape(leaf)))
             part = flat[..., place : place + size]
-            cut.append(part.reshape(*flat.shape[:-1], *np.shape(leaf)))
+            cut.append(part.reshape((*flat.shape[:-1], *np.shape(leaf))))
             place += size
         return cut
 
@@ -188,7 +188,9 @@ def _count(closed: jex_core.ClosedJaxpr, model: Callable[..., Any]) -> int:
     for aval in closed.out_avals:
         if jnp.issubdtype(aval.dtype, np.complexfloating):
             raise ArgumentError(f"{name} returns {aval.dtype}; it must return real numbers.")
-    sizes = [int(np.prod(a.shape)) for a in closed.out_avals if jnp.issubdtype(a.dtype, np.floating)]
+    sizes = [
+        int(np.prod(a.shape)) for a in closed.out_avals if jnp.issubdtype(a.dtype, np.floating)
+    ]
     if not sum(sizes):
         kinds = ", ".join(f"{a.dtype}{list(a.shape)}" for a in closed.out_avals) or "nothing"
         raise ArgumentError(

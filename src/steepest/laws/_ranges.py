@@ -123,11 +123,16 @@ _OPEN_CHOICES: dict[str, Callable[..., tuple[Range, np.ndarray]]] = {
     "lt": _comparison(lambda a, b: a[1] < b[0], lambda a, b: a[0] >= b[1]),
     "le": _comparison(lambda a, b: a[1] <= b[0], lambda a, b: a[0] > b[1]),
 }
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Each number of the result is a number of an input, or rises with it.
-_MONOTONE = frozenset(
-    "reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate "
-    "reduce_sum cumsum exp tanh logistic reduce_max reduce_min log1p expm1 sqrt".split()
-)
+MOVES = _names("reshape broadcast_in_dim transpose squeeze expand_dims slice rev concatenate")
+_RISING = "reduce_sum cumsum exp tanh logistic reduce_max reduce_min log1p expm1 sqrt"
+_MONOTONE = MOVES | _names(_RISING)
 
 
 def _product(a: Any, b: Any) -> np.ndarray:

@@ -23,8 +23,8 @@ def rank(rows: np.ndarray) -> Rank:
     """The rank of vectors of size about 1, each known to rounding.
 
     Columns are brought to one size first, within bounds. A singular value counts where it is 10⁸
-    times smaller than the largest at most; the rank is clear where the next one is 10⁶ times smaller
-    than the last that counts, and no more than rounding makes.
+    times smaller than the largest at most; the rank is clear where the next one is 10⁶ times
+    smaller than the last that counts, and no more than rounding makes.
     """
     if not rows.size:
         return Rank(0, True)
@@ -65,8 +65,8 @@ def null_space(rows: np.ndarray, tolerance: float = 1e-10) -> np.ndarray | None:
 def in_fractions(basis: np.ndarray) -> list[dict[int, Fraction]]:
     """A basis of the same space in small whole numbers, as sparse vectors.
 
-    By elimination, each pivot taken as far left as can be. Vectors that are not fractions with small
-    denominators are left out.
+    By elimination, each pivot taken as far left as can be. Vectors that are not fractions with
+    small denominators are left out.
     """
     reduced = np.array(basis, float)
     pivots = 0
