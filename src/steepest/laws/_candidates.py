@@ -20,7 +20,7 @@ Terms = tuple[Term, ...]
 # (how many) → points and fields there, each cut into leaves with one leading axis.
 Sample = Callable[[int], tuple[list[np.ndarray], list[np.ndarray]]]
 _SPARE = 12  # equations more than unknowns
-_PAIRS = 30_000_000  # numbers in a table of products
+_PAIRS = 3_000_000  # numbers in a table of products
 _MOST = 1500  # unknowns at once
 
 

@@ -16,9 +16,10 @@ from steepest.laws._fields import Fields
 from steepest.laws._rank import Rank, rank
 
 _TESTED = 8  # brackets, to see whether any leaves the span
-_DEEPEST = 5
-_MOST = 20_000_000  # numbers in all fields that are looked at
-_QUIET = 3_000  # fields that add nothing, after which no more are sought
+_DEEPEST, _DEEPEST_OF_MANY, _MANY = 5, 3, 100  # deep brackets take long
+_MOST = 40_000_000  # numbers in all fields that are looked at
+_QUIET = 10_000  # fields that add nothing, after which no more are sought
+_OUTSIDE = 1e-7  # of a field's size, that is no rounding
 
 
 class Reached(NamedTuple):
@@ -40,9 +41,10 @@ def closure(
     d = len(point)
     # Of tokens, too few pairs are met to say that all brackets stay inside.
     enough = fields.model.draws_all
-    rows, found = _span(fields, point, wanted(), _QUIET if branches else fields.model.enough)
+    sought = branches and fields.model.draws_all
+    rows, found = _span(fields, point, wanted(), _QUIET if sought else fields.model.enough)
     yield Reached(found.least, found.least == d)
-    for depth in range(2, _DEEPEST + 1):
+    for depth in range(2, (_DEEPEST_OF_MANY if branches or d > _MANY else _DEEPEST) + 1):
         if found.least == d:
             return
         more = _finite(fields, point, _TESTED, depth)
@@ -61,28 +63,38 @@ def closure(
 
 
 def _span(fields: Fields, point: np.ndarray, wanted: int, quiet: int) -> tuple[np.ndarray, Rank]:
-    """Fields that span V₁ with their rank: until so many more add nothing."""
+    """Fields that span V₁ with their rank: until so many more add nothing.
+
+    What is in the span already is told by projecting on it; the rank is found at the end, once.
+    """
     d = len(point)
-    rows = _condensed(_finite(fields, point, d + 8, 1))
-    found, seen, silent = rank(rows), d, 0
-    while found.least < min(wanted, d) and silent < quiet and seen * d < _MOST:
-        count = max(d - found.least, min(quiet, 500))
-        fresh = _outside(rows, found, _finite(fields, point, count, 1))
-        before, seen = found, seen + count
+    rows = _finite(fields, point, 2 * d + 8, 1)
+    size = np.sqrt(np.mean(rows**2, 0)) if len(rows) else np.ones(d)
+    scale = np.maximum(size, max(1e-3 * size.max(), 1e-300))
+    basis = _orthonormal(rows / scale, _OUTSIDE)
+    seen, silent = len(rows), 0
+    while len(basis) < min(wanted, d) and silent < quiet and seen * d < _MOST:
+        count = max(d, min(quiet, 2000))
+        more = _finite(fields, point, count, 1)
+        seen, silent = seen + count, silent + count
+        left = more / scale
+        for _ in range(2):  # once more, against rounding
+            left = left - (left @ basis.T) @ basis
+        outside = np.linalg.norm(left, axis=1) > _OUTSIDE * np.linalg.norm(more / scale, axis=1)
+        fresh = _orthonormal(left[outside], _OUTSIDE)
         if len(fresh):
-            rows = _condensed(np.concatenate([rows, fresh]))
-            found = rank(rows)
-        silent = 0 if found.least > before.least else silent + count
-    return rows, found
+            basis, silent = np.concatenate([basis, fresh]), 0
+            rows = np.concatenate([rows, more[outside]])
+    rows = _condensed(rows)
+    return rows, rank(rows)
 
 
-def _outside(rows: np.ndarray, found: Rank, more: np.ndarray) -> np.ndarray:
-    """Those of the fields that are not in the span of the rows already."""
-    if not found.clear:
-        return more
-    vectors = np.linalg.svd(rows, full_matrices=False)[2][: found.least]
-    left = more - (more @ vectors.T) @ vectors
-    return more[np.linalg.norm(left, axis=1) > 1e-9]
+def _orthonormal(rows: np.ndarray, least: float) -> np.ndarray:
+    """An orthonormal basis of what the rows clearly span."""
+    if not len(rows):
+        return rows
+    _, values, vectors = np.linalg.svd(_condensed(rows), full_matrices=False)
+    return vectors[values > max(least * values[0], 1e-300)]
 
 
 def _finite(fields: Fields, point: np.ndarray, count: int, depth: int) -> np.ndarray:

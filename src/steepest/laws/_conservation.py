@@ -28,7 +28,8 @@ from steepest.laws._candidates import (
 )
 from steepest.laws._closure import closure
 from steepest.laws._explicit import Explicit
-from steepest.laws._fields import Fields, NotMixed
+from steepest.laws._fields import Fields
+from steepest.laws._gates import NotMixed
 from steepest.laws._law import Law, Part, Term, along, in_whole_numbers, positive_first
 from steepest.laws._model import MOST_GIVEN, Model, traced_model
 from steepest.laws._ranges import decided

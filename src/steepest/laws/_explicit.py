@@ -70,6 +70,8 @@ class Explicit:
 
     def _add(self, laws: list[Law]) -> list[Law]:
         """Those of the laws that are independent of what is there, added."""
+        known = {repr(law.terms) for law in self.laws}
+        laws = [law for law in laws if repr(law.terms) not in known]
         if not laws:
             return []
         d = self._basis.shape[1]

@@ -38,20 +38,26 @@ class Mixture:
 
     Attributes:
         fixed: gates that are no choice, by the path of their equation (see `decided`).
-        count: after a run, how many gates there were that are a choice.
+        drawn: after a run, how many numbers of the gates it took.
+        count: after a run, how many of these are a choice.
     """
 
     def __init__(self, fixed: Mapping[Path, np.ndarray]):
         self.fixed = fixed
-        self.count = 0
+        self.count = self.drawn = 0
 
-    def run(self, closed: jex_core.ClosedJaxpr, args: Sequence[Any], key: Any) -> list[Any]:
-        """The outputs in float64, for gates drawn from the key; call it as `run_in_double`.
+    def run(self, closed: jex_core.ClosedJaxpr, args: Sequence[Any], gates: Any) -> list[Any]:
+        """The outputs in float64; call it as `run_in_double`.
+
+        Args:
+            closed: the program.
+            args: its inputs.
+            gates: a vector of as many numbers as it takes; None to find out how many these are.
 
         Raises:
             NotMixed: see the class.
         """
-        self.count, self._key = 0, key
+        self.count, self.drawn, self._gates = 0, 0, gates
         # Integers come as they were given: they are data of the draw, not variables.
         given = [_Value(_widened(a), bool(jnp.issubdtype(a.dtype, np.floating))) for a in args]
         return [out.array for out in self._run(closed, given, ())]
@@ -103,10 +109,14 @@ class Mixture:
     # ---- gates
 
     def _gate(self, shape: Any, fixed: Any) -> Any:
-        key = jax.random.fold_in(self._key, self.count)
-        drawn = jax.random.uniform(key, shape, jnp.float64)
+        size = int(np.prod(shape))
+        if self._gates is None:
+            drawn = jnp.full(shape, 0.5)
+        else:
+            drawn = self._gates[self.drawn : self.drawn + size].reshape(shape)
+        self.drawn += size
         if fixed is None:
-            self.count += int(np.prod(shape))
+            self.count += size
             return drawn
         self.count += int(np.isnan(fixed).sum())
         return jnp.where(np.isnan(fixed), drawn, np.nan_to_num(fixed))

@@ -18,7 +18,7 @@ from steepest.pieces._concrete import evaluate, widened
 from steepest.pieces._double import IDENTITIES
 from steepest.pieces._interpret import interpret
 
-Range = tuple[np.ndarray, np.ndarray]
+Range = tuple[Any, Any]  # the least and the most that each number can be
 Path = tuple[int, ...]
 _LARGEST = 2_000_000  # products in one sum
 
@@ -58,7 +58,7 @@ def _run(
             return [(out, out) for out in evaluate(eqn, [a for a, _ in inputs])]
         if name in _OPEN_CHOICES:
             out, which = _OPEN_CHOICES[name](*inputs)
-            found[here] = which
+            found[here] = np.asarray(which)
             return [out]
         if name in _MONOTONE:
             at = lambda place: [np.asarray(r[place], np.float64) for r in inputs]
@@ -90,8 +90,8 @@ def _which(yes: Any, no: Any) -> np.ndarray:
     return np.where(yes, 1.0, np.where(no, 0.0, np.nan))
 
 
-def _extreme(function: Any, sign: float) -> Callable[..., tuple[Range, np.ndarray]]:
-    def rule(a: Range, b: Range) -> tuple[Range, np.ndarray]:
+def _extreme(function: Any, sign: float) -> Callable[..., tuple[Range, Any]]:
+    def rule(a: Range, b: Range) -> tuple[Range, Any]:
         if sign > 0:
             which = _which(a[0] >= b[1], b[0] >= a[1])
         else:
@@ -101,20 +101,20 @@ def _extreme(function: Any, sign: float) -> Callable[..., tuple[Range, np.ndarra
     return rule
 
 
-def _abs(a: Range) -> tuple[Range, np.ndarray]:
+def _abs(a: Range) -> tuple[Range, Any]:
     least = np.where((a[0] <= 0) & (a[1] >= 0), 0.0, np.minimum(abs(a[0]), abs(a[1])))
     return (least, np.maximum(abs(a[0]), abs(a[1]))), _which(a[0] >= 0, a[1] <= 0)
 
 
-def _comparison(yes: Any, no: Any) -> Callable[..., tuple[Range, np.ndarray]]:
-    def rule(a: Range, b: Range) -> tuple[Range, np.ndarray]:
+def _comparison(yes: Any, no: Any) -> Callable[..., tuple[Range, Any]]:
+    def rule(a: Range, b: Range) -> tuple[Range, Any]:
         which = _which(yes(a, b), no(a, b))
         return (np.where(which == 1, 1.0, 0.0), np.where(which == 0, 0.0, 1.0)), which
 
     return rule
 
 
-_OPEN_CHOICES: dict[str, Callable[..., tuple[Range, np.ndarray]]] = {
+_OPEN_CHOICES: dict[str, Callable[..., tuple[Range, Any]]] = {
     "max": _extreme(np.maximum, 1.0),
     "min": _extreme(np.minimum, -1.0),
     "abs": _abs,
