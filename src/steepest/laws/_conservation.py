@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from steepest.errors import ArgumentError
 from steepest.homogeneity import Rescaling, find_rescalings
 from steepest.inputs import whole_number
 from steepest.laws._candidates import (
@@ -139,6 +140,8 @@ def conservation_laws(
         >>> laws.count, laws.complete, str(laws.explicit[2])
         (3, True, '‖W1[2,:]‖² − ‖W2[:,2]‖²')
     """
+    if not callable(model):
+        raise ArgumentError(f"model is {model!r:.60}; it must be a function of (params, x).")
     whole_number(limit, "limit", least=0)
     program = traced_model(model, params, inputs)
     seed = jax.random.key(0) if key is None else key
@@ -182,10 +185,9 @@ class _Search:
         return self._counted() if self.model.dimension <= self.limit else self._too_large()
 
     def _samples(self) -> tuple[Sample | None, Sample | None]:
-        """Points and fields of the mixture: near the parameters, and anywhere.
+        """Points and fields of the mixture for parameters near the given ones, and for all.
 
-        Where no choice is decided near the parameters alone, what holds there holds anywhere, and
-        is tested there.
+        They are the same where no choice is decided near the given parameters alone.
         """
         inputs = [row.shape[1:] for row in self.model.rows]
         cut, everything = self.model.leaves, np.full(len(self.start), np.inf)
@@ -198,11 +200,12 @@ class _Search:
         except NotMixed as reason:
             self.unmixed = str(reason)
             return None, None
-        self.mixture, anywhere = far, self._sample(far, self._far_points)
+        self.mixture, anywhere = far, self._sample(far)
         if all(np.array_equal(here[path], always[path], equal_nan=True) for path in here):
             return anywhere, anywhere
+        # With these gates fixed, too, the mixture is analytic, and may be looked at anywhere.
         self.mixture = Fields(self.model, self.rng, here)
-        return self._sample(self.mixture, self._points), anywhere
+        return self._sample(self.mixture), anywhere
 
     # ---- points
 
@@ -219,12 +222,12 @@ class _Search:
         points[1::2] = noise[1::2]
         return points
 
-    def _sample(self, fields: Fields, points: Callable[[int], np.ndarray]) -> Sample:
+    def _sample(self, fields: Fields) -> Sample:
         def sample(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
             kept = np.zeros((0, 2, len(self.start)))
             for _ in range(_TRIES):
                 if len(kept) < count:
-                    at = points(count)
+                    at = self._far_points(count)
                     rows = fields.at(at)
                     good = np.isfinite(rows).all(1)
                     kept = np.concatenate([kept, np.stack([at, rows], 1)[good]])
@@ -304,18 +307,19 @@ class _Search:
         d, known = self.model.dimension, len(self.explicit)
         if most < known:  # cannot be, but for rounding
             return self._result(None, d, f"{known} laws stand against a rank of {d - most}")
-        whole = closed and self.mixture is not None and not self.mixture.gates
-        least = most if whole else known
-        if most > least and self.mixture is not None:
-            *_, last = closure(self.mixture, points[0], lambda: d, branches=False)
-            if last.closed:
-                least = max(least, d - last.least)
+        if most == known:
+            least = known
+        elif closed and not self.branches and self.mixture is not None:
+            least = most
+        else:
+            least = max(known, self._laws_of_the_mixture())
         if most != least:
             return self._result(None, most, self._why_not(closed), least)
         for point in points[1:]:
             again = 0
-            for again, _ in closure(fields, point, lambda: d - most, branches=self.branches):
-                if d - again <= most:
+            wanted = (lambda: d - most) if most == known else (lambda: d)
+            for again, _ in closure(fields, point, wanted, branches=self.branches):
+                if d - again < most + (most == known):
                     break
             if d - again != most:
                 why = "not known: points near the parameters differ in how many laws there are"
@@ -325,6 +329,17 @@ class _Search:
         else:
             why = "dimension less that of the Lie algebra of the fields, at random points"
         return self._result(most, most, f"{why}: probability one", most)
+
+    def _laws_of_the_mixture(self) -> int:
+        """The laws of the mixture, which are some of the model's; 0 where that is not clear."""
+        if self.mixture is None:
+            return 0
+        found = []
+        d = self.model.dimension
+        for point in self._far_points(_POINTS):
+            *_, last = closure(self.mixture, point, lambda: d, branches=False)
+            found.append(d - last.least if last.closed else 0)
+        return min(found) if len(set(found)) == 1 else 0
 
     def _why_not(self, closed: bool) -> str:
         if self.mixture is None:

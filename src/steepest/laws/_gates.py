@@ -84,6 +84,8 @@ class Mixture:
         name, out = eqn.primitive.name, eqn.outvars[0].aval
         values = [v.array for v in inputs]
         fixed = self.fixed.get(path)
+        if any(jnp.issubdtype(atom.aval.dtype, np.complexfloating) for atom in eqn.invars):
+            return self._smooth(eqn, inputs)
         if name == "is_finite":  # of numbers that are
             return [_Value(jnp.ones(out.shape, bool), False)]
         if name in ("eq", "ne") and eqn.invars[0] is eqn.invars[1]:  # whether it is NaN

@@ -78,7 +78,7 @@ class Term:
         gradient[self.right.leaf][self.right.place] += c * self.left.of(leaves)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed as the object that it is, as jit does
 class Law:
     """A number that gradient flow keeps: `law(params)`, a scalar, under jit and as a monitor.
 

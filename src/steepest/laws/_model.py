@@ -109,13 +109,11 @@ def traced_model(model: Callable[..., Any], params: PyTree, inputs: PyTree) -> M
     """The model as a program, its arguments checked.
 
     Raises:
-        ArgumentError: model is no function, params is no pytree of floats, or model(params, x) is
-            not a function of them that returns real numbers.
+        ArgumentError: params is no pytree of floats, or model(params, x) is not a function of them
+            that returns real numbers.
         DataError: inputs are not arrays of finite numbers.
         UnsupportedPrimitiveError: the model cannot be differentiated.
     """
-    if not callable(model):
-        raise ArgumentError(f"model is {model!r:.60}; it must be a function of (params, x).")
     point = as_point(params, name="params")
     leaves, structure, rows = _rows(inputs)
     double = is_double_enabled() or any(leaf.dtype == np.float64 for leaf in point.leaves)
