@@ -7,7 +7,6 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies
 
 import steepest as st
 from unchecked import unchecked
@@ -131,23 +130,25 @@ def laws_of(name):
 def slopes(model, params, x, laws, draws=2):
     """|⟨∇law, ∇loss⟩| / (‖∇law‖ ‖∇loss‖) for losses on random data, in float64 by jax.grad."""
     noise = np.random.default_rng(8)
+    predict = jax.vmap(model, (None, 0))
+    flat = lambda tree: jax.flatten_util.ravel_pytree(tree)[0]
+
+    @jax.jit
+    def at(p, X, Y):
+        step = jax.grad(lambda p: jnp.sum((predict(p, X) - Y) ** 2))(p)
+        return flat(step), [flat(jax.grad(law)(p)) for law in laws]
+
     with jax.enable_x64(True):
-        params = jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf), jnp.float64), params)
+        params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
         for _ in range(draws):
-            X = jnp.array(noise.standard_normal((4, *x.shape)))
+            X = noise.standard_normal((4, *x.shape))
             move = lambda leaf: leaf * (1 + 0.05 * noise.standard_normal(leaf.shape))
             near = jax.tree.map(move, params)
-            predictions = jax.eval_shape(jax.vmap(model, (None, 0)), params, X)
-            Y = jnp.array(noise.standard_normal(predictions.shape))
-            loss = lambda p, X=X, Y=Y: jnp.sum((jax.vmap(model, (None, 0))(p, X) - Y) ** 2)
-            flat = lambda tree: jax.flatten_util.ravel_pytree(tree)[0]
-            step = flat(jax.grad(loss)(near))
-            for law in laws:
-                slope = flat(jax.grad(law)(near))
-                yield (
-                    str(law),
-                    abs(slope @ step) / (jnp.linalg.norm(slope) * jnp.linalg.norm(step) + 1e-300),
-                )
+            Y = noise.standard_normal(jax.eval_shape(predict, params, X).shape)
+            step, gradients = at(near, X, Y)
+            for law, slope in zip(laws, gradients, strict=True):
+                sizes = np.linalg.norm(slope) * np.linalg.norm(step)
+                yield str(law), abs(np.dot(slope, step)) / (sizes + 1e-300)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -182,8 +183,7 @@ def test_what_holds_near_the_parameters_alone_is_said():
     assert "(near these parameters)" in str(laws)
 
 
-@given(n=strategies.integers(1, 3), r=strategies.integers(1, 4), m=strategies.integers(1, 2))
-@settings(max_examples=5, deadline=None, derandomize=True)
+@pytest.mark.parametrize(("n", "r", "m"), [(2, 2, 1), (1, 4, 1), (1, 3, 2)])
 def test_two_linear_layers(n, r, m):
     """Marcotte, Gribonval, Peyré 2023, Proposition 4.2, with (n + m) × r the stacked factors."""
     params = {"U": normal(r, n), "V": normal(m, r)}
@@ -205,7 +205,7 @@ def test_a_trained_network_keeps_them():
         X, Y = (np.asarray(a, np.float64) for a in (X, Y))
         f = st.mean_loss(model, lambda p, y: jnp.sum((p - y) ** 2), X, Y)
         monitors = {str(law): law for law in laws.explicit}
-        run = st.gradient_inclusion(f, wide, 3.0, monitors=monitors)
+        run = st.gradient_inclusion(f, wide, 1.0, monitors=monitors)
     assert run.values[-1] < 0.7 * run.values[0]
     for values in run.monitors.values():
         np.testing.assert_allclose(values, values[0], atol=1e-6)
@@ -246,9 +246,8 @@ def test_brackets_count():
     assert laws.count == 0
 
 
-@pytest.mark.parametrize("size", [1e-3, 1e-20])
-def test_tiny_weights_make_no_laws(size):
-    params = [normal(2, 2), normal(1, 2) * np.float32(size)]
+def test_tiny_weights_make_no_laws():
+    params = [normal(2, 2), normal(1, 2) * np.float32(1e-20)]
     laws = st.conservation_laws(lambda p, x: p[1] @ relu(p[0] @ x), params, normal(1, 2))
     assert laws.count in (2, None)
     assert len(laws.explicit) == 2
@@ -312,11 +311,19 @@ def test_a_model_of_whole_batches():
 
 
 def test_same_key_same_answer():
-    model, params, x, _ = CASES["biases"]
-    found = [
-        str(st.conservation_laws(model, params, x[None], key=jax.random.key(4))) for _ in range(2)
-    ]
-    assert found[0] == found[1]
+    laws, model, params, x, _ = laws_of("biases")
+    again = st.conservation_laws(model, params, x[None], key=jax.random.key(0))
+    assert str(again) == str(laws)
+
+
+def test_a_model_that_is_rarely_finite():
+    """log(x) of two numbers that are seldom both positive: no field is missed for that."""
+    model = lambda p, x: jnp.sum(p @ jnp.log(x))
+    laws = st.conservation_laws(model, normal(2, 3), jnp.ones((1, 3)))
+    assert laws.count == 3
+    assert {str(law) for law in laws.explicit} == {
+        f"params[0,{k}] − params[1,{k}]" for k in range(3)
+    }
 
 
 def test_wrong_arguments():
@@ -333,6 +340,8 @@ def test_wrong_arguments():
         st.conservation_laws(lambda p, x: jnp.argsort(p * x), jnp.ones(2), jnp.ones((1, 2)))
     with pytest.raises(st.DataError, match="not finite"):
         st.conservation_laws(linear, jnp.ones((2, 2)), jnp.array([[1.0, jnp.nan]]))
+    with pytest.raises(st.ArgumentError, match="outside jit"):
+        jax.jit(lambda p: st.conservation_laws(linear, p, jnp.ones((1, 2))).bounds)(jnp.ones(2))
     with pytest.raises(st.ArgumentError, match="limit"):
         st.conservation_laws(linear, jnp.ones((2, 2)), jnp.ones((1, 2)), limit=-1)
 

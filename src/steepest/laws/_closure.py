@@ -72,11 +72,11 @@ def _span(fields: Fields, point: np.ndarray, wanted: int, quiet: int) -> tuple[n
     size = np.sqrt(np.mean(rows**2, 0)) if len(rows) else np.ones(d)
     scale = np.maximum(size, max(1e-3 * size.max(), 1e-300))
     basis = _orthonormal(rows / scale, _OUTSIDE)
-    seen, silent = len(rows), 0
-    while len(basis) < min(wanted, d) and silent < quiet and seen * d < _MOST:
-        count = max(d, min(quiet, 2000))
+    count = max(d, min(quiet, 2000))
+    seen, silent, most = len(rows), 0, min(_MOST // d, 20 * max(quiet, d))
+    while len(basis) < min(wanted, d) and silent < quiet and seen < most:
         more = _finite(fields, point, count, 1)
-        seen, silent = seen + count, silent + count
+        seen, silent = seen + count, silent + len(more)
         left = more / scale
         for _ in range(2):  # once more, against rounding
             left = left - (left @ basis.T) @ basis
@@ -86,7 +86,9 @@ def _span(fields: Fields, point: np.ndarray, wanted: int, quiet: int) -> tuple[n
             basis, silent = np.concatenate([basis, fresh]), 0
             rows = np.concatenate([rows, more[outside]])
     rows = _condensed(rows)
-    return rows, rank(rows)
+    found = rank(rows)
+    ended = len(basis) >= min(wanted, d) or silent >= quiet
+    return rows, found if ended else Rank(found.least, False)
 
 
 def _orthonormal(rows: np.ndarray, least: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError
 from steepest.homogeneity import Rescaling, find_rescalings
-from steepest.inputs import whole_number
+from steepest.inputs import is_traced, whole_number
 from steepest.laws._candidates import (
     Sample,
     Terms,
@@ -142,6 +142,11 @@ def conservation_laws(
     """
     if not callable(model):
         raise ArgumentError(f"model is {model!r:.60}; it must be a function of (params, x).")
+    if is_traced((params, inputs)):
+        raise ArgumentError(
+            "conservation_laws looks at numbers, so params and inputs cannot be traced; call it "
+            "outside jit, vmap and grad (the laws that it returns may be called inside)."
+        )
     whole_number(limit, "limit", least=0)
     program = traced_model(model, params, inputs)
     seed = jax.random.key(0) if key is None else key
