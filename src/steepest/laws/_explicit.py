@@ -32,18 +32,27 @@ class Explicit:
         self._shapes = tuple(np.shape(leaf) for leaf in model.point.leaves)
         self._basis = np.zeros((0, len(point)))
         self._near, self._far, self._count = near, far, model.enough
-        self.unchecked = False  # whether independence was taken for granted
 
     def __len__(self) -> int:
         return len(self.laws)
 
     def add_proved(self, candidates: Iterable[Terms], evidence: str) -> None:
-        """Laws of which a rule says that they are conserved whatever the parameters."""
-        self._add([self._law(terms, evidence, True) for terms in candidates])
+        """Laws of which a rule says that they are conserved whatever the parameters.
+
+        They must be independent of each other: where there are too many parameters to look at
+        gradients, that is relied upon.
+        """
+        laws = [self._law(terms, evidence, True) for terms in candidates]
+        if self._fits(laws):
+            self._add(laws)
+        elif not self.laws:
+            self.laws += laws
 
     def add_tested(self, candidates: Iterable[Terms], evidence: str) -> None:
         """Candidates, of which those stay that are conserved at fresh random points and inputs."""
         laws = [self._law(terms, evidence, False) for terms in candidates]
+        if not self._fits(laws):
+            return
         near = self._hold(laws, self._near)
         laws = self._add([law for law, holds in zip(laws, near, strict=True) if holds])
         far = self._far is self._near
@@ -68,17 +77,16 @@ class Explicit:
             found.append(bool(np.all(np.abs(rate) <= _TOLERANCE * size)))
         return found
 
+    def _fits(self, laws: Sequence[Law]) -> bool:
+        count = len(laws) + max(len(self.laws), len(self._basis))
+        return count * self._basis.shape[1] <= _LARGEST
+
     def _add(self, laws: list[Law]) -> list[Law]:
         """Those of the laws that are independent of what is there, added."""
         known = {repr(law.terms) for law in self.laws}
         laws = [law for law in laws if repr(law.terms) not in known]
         if not laws:
             return []
-        d = self._basis.shape[1]
-        if (len(laws) + len(self._basis)) * d > _LARGEST:
-            self.unchecked = True
-            self.laws += laws
-            return laws
         more = np.stack([law.gradient(self._leaves) for law in laws])
         chosen, self._basis = independent(self._basis, more)
         added = [laws[i] for i in chosen]
