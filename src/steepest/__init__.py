@@ -37,7 +37,11 @@ from steepest.homogeneity import (
     euler_residuals as euler_residuals,
     homogeneity as homogeneity,
 )
-from steepest.laws import balance as balance
+from steepest.laws import (
+    ConservationLaws as ConservationLaws,
+    balance as balance,
+    conservation_laws as conservation_laws,
+)
 from steepest.lipschitz import local_lipschitz as local_lipschitz
 from steepest.losses import mean_loss as mean_loss
 from steepest.rate import Rate as Rate, rate as rate

@@ -7,4 +7,7 @@ from steepest.homogeneity._homogeneity import (
     homogeneity as homogeneity,
 )
 from steepest.homogeneity._refutation import Counterexample as Counterexample
-from steepest.homogeneity._rescalings import Rescaling as Rescaling
+from steepest.homogeneity._rescalings import (
+    Rescaling as Rescaling,
+    find_rescalings as find_rescalings,
+)

@@ -19,6 +19,7 @@ import numpy as np
 from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
+from steepest.homogeneity._degrees import INVARIANT
 from steepest.homogeneity._form import Coefficient, Form
 from steepest.homogeneity._interpretation import Interpretation
 from steepest.homogeneity._slices import Slice, Slices, Vector
@@ -66,12 +67,22 @@ class Rescaling:
         return ", ".join(map(str, self.slices))
 
 
-def find_rescalings(closed: jex_core.ClosedJaxpr, point: Point) -> tuple[Rescaling, ...]:
-    """A basis of the rescalings that the rules prove, each with as few entries as was found."""
+def find_rescalings(
+    closed: jex_core.ClosedJaxpr, point: Point, *, data: int = 0
+) -> tuple[Rescaling, ...]:
+    """A basis of the rescalings that the rules prove, each with as few entries as was found.
+
+    Args:
+        closed: the program of the point's leaves.
+        point: the parameters.
+        data: how many further inputs the program has, which nothing rescales and of which nothing
+            is known.
+    """
     slices = Slices(point)
     reading = Interpretation()
     with jax.enable_x64(True), np.errstate(all="ignore"):
-        outs = reading.run(closed, [Value(d, real=True) for d in slices.degrees])
+        given = [Value(INVARIANT, real=True) for _ in range(data)]
+        outs = reading.run(closed, [*(Value(d, real=True) for d in slices.degrees), *given])
         ranks = [len(var.aval.shape) for var in closed.jaxpr.outvars]  # pyright: ignore[reportAttributeAccessIssue]
         degree = reading.result(outs, ranks)
     if any(r.never for r in reading.requirements):

@@ -17,7 +17,7 @@ _JAX = Path(jax.__file__).parent
 _INSTALLED = {"site-packages", "dist-packages"}
 _PACKAGE = Path(__file__).parent.parent
 for _name in (
-    *("pieces", "clarke", "subgradient", "homogeneity", "flow", "audit", "bridge"),
+    *("pieces", "clarke", "subgradient", "homogeneity", "laws", "flow", "audit", "bridge"),
     *("autodiff.py", "lipschitz.py"),
 ):
     source_info_util.register_exclusion(str(_PACKAGE / _name))
