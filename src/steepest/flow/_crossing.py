@@ -56,13 +56,16 @@ class Crossings:
         zero = jnp.asarray(0)
         return Crossing(t, y, zero, zero, jnp.zeros_like(y), 0.0 * t, 0.0 * t)
 
-    def room(self, size: Any) -> Any:
+    def room(self, size: Any, scale: Any = 0.0) -> Any:
         """Keys of a size that are this near may be met together, for all that the steps tell."""
         return 0.1 * (self.atol + self.rtol * size)
 
-    def narrow(self, size: Any) -> Any:
-        """Keys that are this near are tied but for rounding."""
-        return _TIED * (size + self.fields.size)
+    def narrow(self, size: Any, scale: Any) -> Any:
+        """Keys that are this near are tied but for rounding.
+
+        scale: of the state, and of all keys of their line.
+        """
+        return _TIED * (size + scale + self.fields.size)
 
     def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
         """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
@@ -75,6 +78,7 @@ class Crossings:
         tied, bases, alone, rooms = (
             jnp.zeros(self.gated.size, t) for t in (bool, int, bool, float)
         )
+        state = jnp.max(jnp.abs(y), initial=0.0)
         for site in self.gated.sites:
             mine = slice(site.start, site.start + site.size)
             key, active = (
@@ -84,7 +88,9 @@ class Crossings:
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             size = jnp.abs(least) + jnp.abs(key)
             room = self.room(size)
-            near = ~active & jnp.isfinite(key) & (least - key <= self.narrow(size))
+            finite = jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)
+            scale = jnp.maximum(state, jnp.max(finite, initial=0.0))
+            near = ~active & jnp.isfinite(key) & (least - key <= self.narrow(size, scale))
             base = site.start + jnp.argmax(active, axis=0) * site.places + jnp.arange(site.places)
             spread = lambda a, key=key: jnp.reshape(jnp.broadcast_to(a, key.shape), -1)
             tied = tied.at[mine].set(spread(near))

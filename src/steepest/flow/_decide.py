@@ -34,10 +34,11 @@ class Decider:
     Args:
         machine: the compiled functions.
         y: the state, flat.
-        room: how near keys of a size have to be to tie.
+        room: how near keys have to be to tie, by their size and the scale of their line and the
+            state.
     """
 
-    def __init__(self, machine: Machine, y: np.ndarray, room: Callable[[Any], Any]):
+    def __init__(self, machine: Machine, y: np.ndarray, room: Callable[[Any, Any], Any]):
         self.machine, self.y, self.room = machine, y, room
         self.nothing = np.zeros(machine.gated.size)
         self.changes: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
@@ -59,13 +60,15 @@ class Decider:
 
     def ties(self, mode: Mode, keys: np.ndarray) -> list[tuple[int, int]]:
         """(an active candidate, one that ties with it and is not active)."""
-        found = []
+        found, state = [], float(np.max(np.abs(self.y), initial=0.0))
         for site in mode.gated.sites:
             key, active = mode.table(keys, site), mode.table(mode.active, site)
             least = np.min(np.where(active, key, np.inf), axis=0)
+            largest = float(np.max(np.abs(key), initial=0.0, where=np.isfinite(key)))
             base = np.argmax(active, axis=0)
             with np.errstate(invalid="ignore"):
-                near = ~active & (least - key <= self.room(np.abs(least) + np.abs(key)))
+                size = np.abs(least) + np.abs(key)
+                near = ~active & (least - key <= self.room(size, max(state, largest)))
             for k, place in zip(*np.nonzero(near & np.isfinite(key)), strict=True):
                 at = lambda c, place=place, site=site: int(site.start + c * site.places + place)
                 if at(k) not in mode.led:

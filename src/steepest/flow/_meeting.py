@@ -113,7 +113,7 @@ class Meeting:
         for gate in self.norms_at_zero(mode, own.keys, exactly=True):
             self.refuse_start(mode, [gate])
             mode = mode.with_norm(gate, held=True)
-        decider = Decider(self.machine, y, lambda size: _TIE * size)
+        decider = Decider(self.machine, y, lambda size, _: _TIE * size)
         look = decider.look(mode)
         self.refuse_root(0.0, look)
         if not np.all(np.isfinite(look.slope)):

@@ -145,7 +145,7 @@ class Solver:
         the gradient, for the rest of the step.
         """
         y, rest = np.asarray(s.y), float(s.t) - float(s.low)
-        decider = Decider(self.machine, y, lambda size: 0.0 * size)
+        decider = Decider(self.machine, y, lambda size, _: 0.0 * size)
         look = decider.look(mode)
         ahead = decider.ties(mode, look.keys)
         after = mode
