@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class Request:
         ts: the times that are saved; None for those at which steps end.
         monitors: name → function of the state.
         states: whether the states are saved.
+        seconds: that tracing f took.
     """
 
     program: Program
@@ -35,6 +37,7 @@ class Request:
     ts: np.ndarray | None
     monitors: dict[str, Callable[[PyTree], PyTree]]
     states: bool
+    seconds: float = 0.0
 
     @property
     def start(self) -> np.ndarray:
@@ -94,7 +97,9 @@ def as_request(
         raise ArgumentError(
             f"rtol is {rtol:g}, which double precision cannot keep; ask {_LEAST:g}."
         )
+    began = time.perf_counter()
     program = trace(f, x0, name="x0")
+    seconds = time.perf_counter() - began
     with jax.enable_x64(True), np.errstate(all="ignore"):
         value = float(np.asarray(program(program.start)))
     if not np.isfinite(value):
@@ -105,6 +110,7 @@ def as_request(
         _times(saveat, float(t1)),
         _monitors(monitors),
         states and saveat is not None,
+        seconds,
     )
 
 

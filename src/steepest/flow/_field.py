@@ -23,7 +23,7 @@ from steepest.flow._projection import nearest, projected
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
-_CHUNK = 4  # rows that are computed together
+_CHUNK = 2  # rows that are computed together
 _NEWTON = 8
 _GAIN = 0.03
 

@@ -39,12 +39,14 @@ class Machine:
     Attributes:
         counts: of steps, rejected ones, right-hand sides, gradients of single keys, and crossings
             that are lost in a step's error.
-        seconds: how long the first calls took, compilation in it.
+        seconds: of tracing f, and of the first calls, compilation in it.
     """
 
     def __init__(self, request: Request, rtol: float, atol: float, stiff: bool):
         self.request, self.rtol, self.atol = request, rtol, atol
+        began = time.perf_counter()
         self.gated = Gated(request.program)
+        self.seconds = request.seconds + time.perf_counter() - began
         size = float(np.max(np.abs(request.start), initial=0.0))
         # A norm is at zero within the error of a step: nearer to it nothing is told apart, and a
         # state that the steps' errors keep turning around a zero would never come to it.
@@ -53,7 +55,6 @@ class Machine:
         crossings = Crossings(fields, rtol, atol)
         self.room, self.narrow = crossings.room, crossings.narrow
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
-        self.seconds = 0.0
         self._seen: set[Any] = set()
         self._looked_at = np.zeros(0)
         self._looks: dict[Any, Look] = {}
