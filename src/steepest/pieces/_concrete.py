@@ -245,7 +245,6 @@ NUMPY: dict[str, Rule] = {
     "exp2": _of_floats(np.exp2),
     "expm1": _of_floats(np.expm1),
     "log": _of_floats(np.log),
-    "log2": _of_floats(np.log2),
     "log1p": _of_floats(np.log1p),
     "logistic": _of_floats(_special("expit")),
     "tanh": _of_floats(np.tanh),
