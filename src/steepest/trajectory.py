@@ -79,10 +79,12 @@ class Trajectory:
     def __str__(self) -> str:
         if is_traced(self):
             return "Trajectory (being traced)"
-        if np.ndim(self.ts) != 1 or not len(self.ts):
+        if np.ndim(self.ts) != 1:
             return f"Trajectory: a batch of runs, {np.shape(self.values)} values"
-        parts = [f"Trajectory: times {self.ts[0]} to {self.ts[-1]}, {len(self.ts)} saved"]
-        parts.append(f"f from {self.values[0]:.6g} to {self.values[-1]:.6g}")
+        parts = ["Trajectory: ended before the first time that was asked for"]
+        if len(self.ts):
+            parts = [f"Trajectory: times {self.ts[0]} to {self.ts[-1]}, {len(self.ts)} saved"]
+            parts.append(f"f from {self.values[0]:.6g} to {self.values[-1]:.6g}")
         if self.diverged:
             parts.append(f"not finite from step {int(self.divergence.step)}")
         parts.append(", ".join(f"{name} {_short(value)}" for name, value in self.stats.items()))
