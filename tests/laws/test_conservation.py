@@ -349,3 +349,27 @@ def test_steps_that_cannot_be_differentiated():
 
     with pytest.raises(st.UnsupportedPrimitiveError, match="cannot be differentiated"):
         st.conservation_laws(called_back, jnp.ones(2), jnp.ones((1, 2)))
+
+
+def test_what_is_rounding_of_a_bracket_is_no_rank():
+    """√(a²) is a near a = 0.7, and its second derivative is what cancelling leaves."""
+    params = {"a": 0.7, "b": 1.3}
+    laws = st.conservation_laws(
+        lambda p, x: (jnp.sqrt(p["a"] ** 2) + p["b"]) * x, params, normal(9, 4)
+    )
+    assert laws.count == 1
+
+
+def test_what_holds_to_eleven_digits_is_no_law():
+    params = {"a": jnp.float32(0.7), "b": jnp.float32(1.3)}
+    model = lambda p, x: p["a"] * p["b"] * x + 1e-11 * p["a"] * x**2
+    laws = st.conservation_laws(model, params, normal(9, 4))
+    assert laws.count is None
+    assert not laws.explicit
+
+
+def test_a_model_that_is_nowhere_finite_is_refused():
+    params = {"a": jnp.float32(0.7), "b": jnp.float32(1.3)}
+    model = lambda p, x: jnp.log(-(p["a"] ** 2)) * p["b"] * x
+    with pytest.raises(st.ArgumentError, match="not finite"):
+        st.conservation_laws(model, params, normal(9, 4))

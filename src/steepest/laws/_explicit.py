@@ -11,7 +11,7 @@ from steepest.laws._law import Law, short_name
 from steepest.laws._model import Model
 from steepest.laws._rank import independent
 
-_TOLERANCE = 1e-9  # of the sizes of what is summed
+_TOLERANCE = 1e-12  # of the sizes of what is summed
 _LARGEST = 50_000_000  # numbers in the gradients of all laws
 
 
@@ -48,15 +48,20 @@ class Explicit:
         elif not self.laws:
             self.laws += laws
 
-    def add_tested(self, candidates: Iterable[Terms], evidence: str) -> None:
-        """Candidates, of which those stay that are conserved at fresh random points and inputs."""
+    def add_tested(
+        self, candidates: Iterable[Terms], evidence: str, *, unused: bool = False
+    ) -> None:
+        """Candidates, of which those stay that are conserved at fresh random points and inputs.
+
+        unused: what they are made of does not move at all; of others that is no test.
+        """
         laws = [self._law(terms, evidence, False) for terms in candidates]
         if not self._fits(laws):
             return
-        near = self._hold(laws, self._near)
+        near = self._hold(laws, self._near, unused)
         laws = self._add([law for law, holds in zip(laws, near, strict=True) if holds])
         far = self._far is self._near
-        kept = [True] * len(laws) if far else self._hold(laws, self._far)
+        kept = [True] * len(laws) if far else self._hold(laws, self._far, unused)
         self.laws[len(self.laws) - len(laws) :] = [
             self._law(law.terms, law.evidence, everywhere)
             for law, everywhere in zip(laws, kept, strict=True)
@@ -65,7 +70,7 @@ class Explicit:
     def _law(self, terms: Terms, evidence: str, everywhere: bool) -> Law:
         return Law(terms, evidence, everywhere, self._names, self._shapes)
 
-    def _hold(self, laws: Sequence[Law], sample: Sample | None) -> list[bool]:
+    def _hold(self, laws: Sequence[Law], sample: Sample | None, unused: bool) -> list[bool]:
         if sample is None or not laws:
             return [False] * len(laws)
         points, moves = sample(self._count)
@@ -74,7 +79,8 @@ class Explicit:
         found = []
         for law in laws:
             rate, size = law.rate(points, moves)
-            found.append(bool(np.all(np.abs(rate) <= _TOLERANCE * size)))
+            tested = unused or bool(np.any(size > 0))
+            found.append(tested and bool(np.all(np.abs(rate) <= _TOLERANCE * size)))
         return found
 
     def _fits(self, laws: Sequence[Law]) -> bool:

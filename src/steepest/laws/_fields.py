@@ -115,6 +115,10 @@ class Fields:
             inner = lambda t, f=field, g=other: jax.jvp(g, (t,), (f(t),))[1]
             # What rounding of the field so far becomes through the derivative of the other.
             spread = jnp.linalg.norm(jax.jvp(other, (flat,), (probe,))[1])
-            scale = jnp.linalg.norm(outer(flat)) + jnp.linalg.norm(inner(flat)) + scale * spread
+            terms = jnp.linalg.norm(outer(flat)) + jnp.linalg.norm(inner(flat)) + scale * spread
+            # Derivatives may be rounding alone, as that of √(a²) twice: not below what two fields
+            # that change over the length of the parameters would give.
+            natural = scale * jnp.linalg.norm(other(flat)) / (jnp.linalg.norm(flat) + 1e-300)
+            scale = jnp.maximum(terms, natural)
             field = lambda t, a=outer, b=inner: a(t) - b(t)
         return field(flat), scale

@@ -44,12 +44,12 @@ def rank(rows: np.ndarray) -> Rank:
     return Rank(least, bool(clear))
 
 
-def null_space(rows: np.ndarray, tolerance: float = 1e-10) -> np.ndarray | None:
+def null_space(rows: np.ndarray, tolerance: float = 1e-12) -> np.ndarray | None:
     """A basis (k, n) of the vectors that rows (m, n) send to 0; None where that is not clear.
 
     Args:
         rows: of size about 1, with m ≥ n.
-        tolerance: of the largest singular value; 10⁴ times that is needed of what counts.
+        tolerance: of the largest singular value; _GAP times that is needed of what counts.
     """
     if not rows.shape[1]:
         return np.zeros((0, 0))
@@ -57,7 +57,7 @@ def null_space(rows: np.ndarray, tolerance: float = 1e-10) -> np.ndarray | None:
     values = np.pad(values, (0, len(vectors) - len(values)))
     largest = max(values[0], 1e-300)
     small = values <= tolerance * largest
-    if np.any((values > tolerance * largest) & (values < 1e4 * tolerance * largest)):
+    if np.any((values > tolerance * largest) & (values < _GAP * tolerance * largest)):
         return None
     return vectors[small]
 
