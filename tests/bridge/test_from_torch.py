@@ -10,11 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import steepest as st  # noqa: E402
+import steepest as st
 
-from .compared import LONG, Function, numbers  # noqa: E402
+from .compared import LONG, Function, numbers
 
 x = numbers(3, 4)
 X = x.numpy()

@@ -7,12 +7,12 @@ from hypothesis import assume, example, given, strategies as some
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402, N812
+from torch import nn
+from torch.nn import functional as F
 
-from steepest.bridge._rules import RULES  # noqa: E402
+from steepest.bridge._rules import RULES
 
-from .compared import LONG, Function, close, compare, numbers  # noqa: E402
+from .compared import LONG, Function, close, compare, numbers
 
 images, words = numbers(3, 4, 9, 8), numbers(3, 3, 8)
 

@@ -4,9 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 
-from torch.nn import functional as F  # noqa: E402, N812
+from torch.nn import functional as F
 
-from .compared import LONG, Function, compare, numbers  # noqa: E402
+from .compared import LONG, Function, compare, numbers
 
 x, positive = numbers(3, 4, 8), numbers(3, 4, 8, seed=1, low=0.5)
 

@@ -169,9 +169,7 @@ class Fields:
         far it is from zero."""
         out = []
         for site in self.gated.sites:
-            parts = zip(
-                self.gated.parts(keys, site), self.gated.parts(mode.active, site), strict=True
-            )
+            parts = zip(site.parts(keys), site.parts(mode.active), strict=True)
             rows = [
                 (
                     jnp.where(active, key, jnp.inf),

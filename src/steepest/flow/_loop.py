@@ -145,7 +145,6 @@ class Loop:
         """
         mode = jax.tree.map(jnp.asarray, mode)
         next_t, fresh, controller = self.stepper.begin(t, y, next_t, limits.end, mode)
-        within = lambda s, t: self.stepper.within(s.begin, s.t, s.dense, t)
         attempt, not_tried = traced(self.stepper.attempt, t, next_t, y, fresh, mode)
         look, not_looked = traced(self.fields.look, y, mode)
         zero, yes, no = jnp.asarray(0), jnp.asarray(True), jnp.asarray(False)
@@ -179,7 +178,7 @@ class Loop:
             c = lax.cond(steps, lambda: self._stepped(c, end, tried, limits), lambda: c)
             ended = steps & (c.phase == _STEPS) & (c.step.accepted > s.accepted) & limits.watched
             state = jnp.where(given, c.crossing.y, tried.y)
-            state = lax.cond(interpolated, lambda: within(s, c.target), lambda: state)
+            state = lax.cond(interpolated, lambda: self._within(s, c.target), lambda: state)
             crossed = self.crossings.crossed(c.crossing, s.mode)
             pick = lambda a, b: jnp.where(phase == _CROSSES, a, b)
             mode = jax.tree.map(pick, crossed, s.mode)
@@ -213,6 +212,9 @@ class Loop:
         carry = _Carry(phase, step, fresh, controller, no, t, zero, crossing, one_sided)
         return lax.while_loop(goes_on, one, carry).step
 
+    def _within(self, s: Step, t: Any) -> Any:
+        return self.stepper.within(s.begin, s.t, s.dense, t)
+
     def _stepped(self, c: _Carry, next_t: Any, tried: Tried, limits: Limits) -> _Carry:
         s, end = c.step, limits.end
         keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
@@ -242,8 +244,7 @@ class Loop:
     def _watched(self, s: Step, needed: Any) -> Step:
         """With when something was met, to the accuracy of the dense output."""
         inside = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1) * (s.t - s.begin)
-        within = lambda t: self.stepper.within(s.begin, s.t, s.dense, t)
-        watch = lambda t: self.fields.watch(within(t), s.mode)
+        watch = lambda t: self.fields.watch(self._within(s, t), s.mode)
         nothing = jnp.ones(_INSIDE + 1)
         values = lax.cond(needed, lambda: lax.map(watch, inside), lambda: nothing)
         met = values[1:] < 0

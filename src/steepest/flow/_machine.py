@@ -105,12 +105,8 @@ class Machine:
             return s.start
         if t == s.t:
             return s.y
-        return self.between(float(s.begin), s.start, t, mode)
-
-    def between(self, begin: float, start: np.ndarray, t: float, mode: Mode) -> np.ndarray:
-        """The state at t of the mode that is followed from (begin, start), whatever it meets."""
         counted = dict(self.counts)
-        s, _ = self.advance(begin, start, t, mode, Limits(t, t, 1000, 0, False))
+        s, _ = self.advance(float(s.begin), s.start, t, mode, Limits(t, t, 1000, 0, False))
         self.counts |= {name: counted[name] for name in ("steps", "rejected")}
         return s.y
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.pieces._gated import Gated, Site
+from steepest.pieces._gated import Gated
+from steepest.pieces._sites import Site
 
 
 class Arguments(NamedTuple):

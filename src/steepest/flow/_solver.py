@@ -72,7 +72,6 @@ class Solver:
         at_once, last = 0, -1.0
         while True:
             s, mode = machine.advance(t, y, next_t, mode, self.limits(mode))
-            self.y = s.y
             if s.crossings:
                 count = int(s.crossings)
                 self.meeting.crossed(mode, s.times[:count], s.others[:count])

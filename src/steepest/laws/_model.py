@@ -206,7 +206,7 @@ def _require_differentiable(model: Model) -> None:
         x = [row[0] for row in model.rows]
         try:
             jax.eval_shape(slope, model.closed.consts, model.start(), x)
-        except (ValueError, NotImplementedError, TypeError) as error:
+        except (ValueError, NotImplementedError, TypeError) as error:  # what JAX's rules raise
             raise UnsupportedPrimitiveError(
                 f"the model cannot be differentiated in its parameters in float64: {error}"
             ) from error

@@ -15,7 +15,6 @@ It is compiled once, whatever the pattern.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,57 +28,15 @@ from jax.extend import core as jex_core
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
-from steepest.pieces._compound import FEW, MADE_OF, mixed
+from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._program import Program
+from steepest.pieces._sites import NormSite, Site
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
 _LONGEST_SCAN = 1000
-
-
-@dataclass(frozen=True)
-class Site:
-    """One choosing equation.
-
-    Attributes:
-        name, line: the primitive and the user's line.
-        candidates: m.
-        shape: of the places that choose, each for itself.
-        start: where its weights begin in the flat vector of all weights, (m, *shape).
-    """
-
-    name: str
-    line: str
-    candidates: int
-    shape: tuple[int, ...]
-    start: int
-
-    @property
-    def places(self) -> int:
-        return int(np.prod(self.shape, dtype=int))
-
-    @property
-    def size(self) -> int:
-        return self.candidates * self.places
-
-
-@dataclass(frozen=True)
-class NormSite(Site):
-    """One equation that takes norms: `candidates` entries under each, whose keys they are.
-
-    After their weights come those of the gates, 1 where open, one a place, with keys 0.
-    """
-
-    @property
-    def gates(self) -> slice:
-        """Where the gates stand in the flat vector of all weights."""
-        return slice(self.start + self.candidates * self.places, self.start + self.size)
-
-    @property
-    def size(self) -> int:
-        return (self.candidates + 1) * self.places
 
 
 @dataclass(frozen=True)
@@ -136,21 +93,6 @@ class Gated:
         value = run.run(self.program.closed, list(leaves))
         joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
         return value, joined(run.keys), joined(run.roots)
-
-    @staticmethod
-    def parts(array: Any, site: Site) -> list[Any]:
-        """A flat array over all candidates, those of one site in parts of shape (some, places).
-
-        Each candidate by itself where there are few: XLA passes over memory once for what is done
-        with them one by one, and several times to reduce along a short leading axis.
-        """
-        step = 1 if site.candidates <= FEW else site.candidates
-        ends = site.start + site.places * np.arange(0, site.candidates + 1, step)
-        mine = jnp.asarray(array)
-        return [
-            jnp.reshape(mine[a:b], (step, site.places))
-            for a, b in itertools.pairwise(ends.tolist())
-        ]
 
     @property
     def singular_lines(self) -> list[str]:
