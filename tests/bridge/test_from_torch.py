@@ -233,6 +233,11 @@ def test_a_wrong_rule_is_found_out(monkeypatch):
         st.from_torch(Function(torch.tanh), x)
 
 
+def test_results_of_nan_are_no_comparison():
+    with pytest.raises(st.ArgumentError, match="result 0 is NaN throughout"):
+        st.from_torch(nn.Linear(3, 2), np.full((2, 3), np.nan, np.float32))
+
+
 def test_without_pytorch_it_says_what_to_install():
     code = (
         "import sys; sys.modules['torch'] = None\n"

@@ -28,6 +28,7 @@ def from_torch(module: Any, example_inputs: Any) -> TorchModel:
     inputs = as_examples(example_inputs)
     names, params = _parameters(module)
     theirs = _values(module, inputs)
+    _require_numbers(theirs)
     program, sizes = _translated(module, inputs, names, params, theirs)
     arrays = tuple(to_numpy(x, "an input") for x in inputs)
     sizes.allow_one(_agrees_on_one(module, inputs, program, sizes, params))
@@ -51,6 +52,16 @@ def _values(module: Any, inputs: tuple[Any, ...]) -> list[Any]:
             f"the module itself raises on example_inputs of shapes {shapes}: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _require_numbers(results: list[Any]) -> None:
+    """Results that are NaN throughout agree with any other NaN: nothing would be compared."""
+    for i, result in enumerate(map(np.asarray, results)):
+        if result.size and np.all(result != result):
+            raise ArgumentError(
+                f"on example_inputs the module's result {i} is NaN throughout, so that nothing can "
+                "be compared with it; give inputs, and a module, for which it is a number."
+            )
 
 
 def _parameters(module: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
