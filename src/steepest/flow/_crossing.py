@@ -17,7 +17,7 @@ ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
 _TIED = 1e-13
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
-_CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
+CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
 NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
 
 
@@ -67,14 +67,9 @@ class Crossings:
         """
         return _TIED * (size + scale + self.fields.size)
 
-    def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
-        """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
-
-        width: of the step in which it was met; `Crossing.t` is left 0.
-        """
-        keys, y = look.keys + ahead * look.rates, look.onto + ahead * look.velocity
-        if not self.gated.sites:
-            return self.none(y, ahead), jnp.asarray(False)
+    def tied(self, keys: Any, y: Any, mode: Arguments) -> tuple[Any, Any, Any, Any]:
+        """Of each candidate, (whether it is not active and ties but for rounding, the active one at
+        its place, whether that is alone, how near keys of its size may be met together)."""
         tied, bases, alone, rooms = (
             jnp.zeros(self.gated.size, t) for t in (bool, int, bool, float)
         )
@@ -87,7 +82,6 @@ class Crossings:
             )
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             size = jnp.abs(least) + jnp.abs(key)
-            room = self.room(size)
             finite = jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)
             scale = jnp.maximum(state, jnp.max(finite, initial=0.0))
             near = ~active & jnp.isfinite(key) & (least - key <= self.narrow(size, scale))
@@ -96,19 +90,32 @@ class Crossings:
             tied = tied.at[mine].set(spread(near))
             bases = bases.at[mine].set(spread(base))
             alone = alone.at[mine].set(spread(jnp.sum(active, axis=0) == 1))
-            rooms = rooms.at[mine].set(spread(room))
+            rooms = rooms.at[mine].set(spread(self.room(size)))
+        return tied, bases, alone, rooms
+
+    def no_root(self, look: Look) -> Any:
+        """Whether no norm and no other root is near zero."""
+        roots = look.watched[self.watched_choices :]
+        return jnp.all(roots > NEAR_ROOT * self.fields.nearest_root)
+
+    def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
+        """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
+
+        width: of the step in which it was met; `Crossing.t` is left 0.
+        """
+        keys, y = look.keys + ahead * look.rates, look.onto + ahead * look.velocity
+        if not self.gated.sites:
+            return self.none(y, ahead), jnp.asarray(False)
+        tied, bases, alone, rooms = self.tied(keys, y, mode)
         other = jnp.argmax(tied)
         base, room = bases[other], rooms[other]
         gap = look.rates[other] - look.rates[base]
         value = look.value + ahead * (look.slope @ look.velocity)
         crossing = Crossing(0.0 * value, y, base, other, look.slope, value, gap)
-        no_root = jnp.all(
-            look.watched[self.watched_choices :] > NEAR_ROOT * self.fields.nearest_root
-        )
         clear = (
             (jnp.sum(tied) == 1)
             & alone[other]
-            & no_root
+            & self.no_root(look)
             & (gap * width > room)
             & (self.least(look.multipliers, mode) > -LEFT)
         )
@@ -125,9 +132,10 @@ class Crossings:
 
     def beyond(
         self, crossing: Crossing, look: Look, rest: Any, width: Any, mode: Arguments
-    ) -> tuple[Arguments, Any, Any]:
+    ) -> tuple[Arguments, Any, Any, Any]:
         """(the mode beyond with its multipliers as weights, whether the crossing is not lost in
-        the error of the step, and whether the mode is clearly consistent, too).
+        the error of the step, whether the mode is clearly consistent, too, and whether instead the
+        one that was left clearly gets ahead again).
 
         Args:
             look: at the mode beyond.
@@ -136,7 +144,7 @@ class Crossings:
         """
         if not self.gated.sites:
             no = jnp.asarray(False)
-            return mode, no, no
+            return mode, no, no, no
         gap = look.rates[crossing.other] - look.rates[crossing.base]
         keys = jnp.abs(look.keys[crossing.other]) + jnp.abs(look.keys[crossing.base])
         # A continuous f parts from itself, off the tie, by no more than its gradient turns.
@@ -148,22 +156,19 @@ class Crossings:
         share = 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(look.y), initial=0.0))
         held = jnp.any(jnp.asarray(mode.held))
         moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
-        balanced = (self.least(look.multipliers, mode) > _CLEAR) & (
-            look.misfit <= 1e-7 * look.scale
-        )
+        balanced = (self.least(look.multipliers, mode) > CLEAR) & (look.misfit <= 1e-7 * look.scale)
         plain = jump * rest > share
-        clear = (
-            plain
-            & (gap * width > self.room(keys))
-            & (parted <= turn * off + rounding)
-            & moves
-            & (~held | balanced)
-            & jnp.all(jnp.isfinite(look.velocity))
-        )
+        sound = plain & (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
+        clear = sound & (gap * width > self.room(keys)) & moves & (~held | balanced)
+        returns = sound & (gap * width < -self.room(keys))
+        return self.with_weights(look.multipliers, mode), plain, clear, returns
+
+    def with_weights(self, multipliers: Any, mode: Arguments) -> Arguments:
+        """The mode with these multipliers as its weights, if it holds anything."""
         choice = jnp.asarray(self.gated.is_choice)
-        weights = jnp.where(choice, jnp.clip(look.multipliers, 0, 1), look.multipliers)
-        weights = jnp.where(held, jnp.where(mode.active, weights, 0.0), mode.weights)
-        return mode._replace(weights=weights), plain, clear
+        weights = jnp.where(choice, jnp.clip(multipliers, 0, 1), multipliers)
+        weights = jnp.where(mode.active, weights, 0.0)
+        return mode._replace(weights=jnp.where(jnp.any(mode.held), weights, mode.weights))
 
     def least(self, weights: Any, mode: Arguments) -> Any:
         """The least weight of what is held or, for norms, 1 − ‖v‖: what is to stay positive."""

@@ -25,6 +25,7 @@ _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
 _ROUNDING = 1e-12  # of a state's size
+_DETERMINED = 1e-8  # squares of pivots above this are those of rows that determine their weights
 _NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
 
@@ -136,13 +137,15 @@ class Decider:
         pairs = mode.pairs
         bases = [base for base, _ in pairs]
         count = len(pairs)
-        if mode.norms or len(set(bases)) < count:
+        if look.pivot > _DETERMINED or mode.norms or len(set(bases)) < count:
             return None
-        moved = look.rows[:count] * look.turns[:count, None]
-        values, vectors = np.linalg.eigh(look.rows[:count] @ look.rows[:count].T)
+        tied = self.machine.tied(self.y, mode.with_weights(look.multipliers))
+        rows = tied.rows[:count]
+        moved = rows * tied.turns[:count, None]
+        values, vectors = np.linalg.eigh(rows @ rows.T)
         if values[0] > 1e-10:  # independent: there is no choice
             return None
-        basis = look.rows[:count].T @ (vectors / np.sqrt(np.maximum(values, 1e-10)))
+        basis = rows.T @ (vectors / np.sqrt(np.maximum(values, 1e-10)))
         reduced = (moved @ basis[:, values > 1e-10]).T
         base, other = (look.multipliers[[p[i] for p in pairs]] for i in (0, 1))
         # The steps d in the weights, and their least distance t from the bounds, with t largest.

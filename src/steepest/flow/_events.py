@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["cross", "slide", "release", "stop"]
+KINDS: tuple[Kind, ...] = ("cross", "slide", "release", "stop")
 
 
 class Kink(NamedTuple):

@@ -37,6 +37,8 @@ class Held(NamedTuple):
         slope: the gradient of the mixed piece.
         tangent: its part along the tie.
         forces: the rest of it as Σ forces_i rows_i.
+        pivot: the least square of a distance of a row from the span of those before it; 0, but for
+            rounding, where the weights of what is held are not determined.
     """
 
     rows: Any
@@ -44,6 +46,19 @@ class Held(NamedTuple):
     slope: Any
     tangent: Any
     forces: Any
+    pivot: Any
+
+
+class Tied(NamedTuple):
+    """What holds a mode at a point, under some weights.
+
+    Attributes:
+        turns: p_i times the length of ∇z_i.
+        rows: see `Held`.
+    """
+
+    turns: Any
+    rows: Any
 
 
 class Multipliers(NamedTuple):
@@ -51,9 +66,23 @@ class Multipliers(NamedTuple):
 
     Attributes:
         weights, misfit: of all candidates, and how far the gradient is from the tie under them.
-        turns, held: p_i times the length of ∇z_i, and what is held, under them.
-        slope, velocity: under the mode's own weights.
+        lengths, pivot: see `Held`.
+        slope, velocity, onto, scale: see `Look`.
     """
+
+    weights: Any
+    misfit: Any
+    lengths: Any
+    pivot: Any
+    slope: Any
+    velocity: Any
+    onto: Any
+    scale: Any
+
+
+class _Newton(NamedTuple):
+    """An iteration for the multipliers: weights, and what was found under them; the slope and
+    velocity are those under the mode's own."""
 
     weights: Any
     misfit: Any
@@ -71,10 +100,9 @@ class Look(NamedTuple):
         rates: how fast every key grows along the velocity.
         onto: the nearest state, to first order, at which the held keys are equal.
         slope, velocity: the gradient of the mixed piece, and −P slope.
-        turns: p_i times the length of ∇z_i, for each held pair.
-        rows, lengths: see `Held`, for the mode's multipliers.
         multipliers: weights of all candidates that mix to the velocity.
         misfit: how far they are from doing so.
+        lengths, pivot: see `Held`.
         scale: of the gradients of the pieces, which may cancel where they mix.
         watched, watched_rates: what is to stay positive, and how fast it grows.
     """
@@ -86,11 +114,10 @@ class Look(NamedTuple):
     onto: Any
     slope: Any
     velocity: Any
-    turns: Any
-    rows: Any
-    lengths: Any
     multipliers: Any
     misfit: Any
+    lengths: Any
+    pivot: Any
     scale: Any
     watched: Any
     watched_rates: Any
@@ -123,31 +150,32 @@ class Fields:
 
     # ---- what is held
 
-    def rows(self, y: Any, mode: Arguments) -> Any:
-        """∇(key_base − key_other) of each held pair, a few at a time; 0 for padding."""
+    def rows(self, y: Any, mode: Arguments) -> tuple[Any, Any]:
+        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths), a few at a
+        time; 0 for padding, and where a gradient is 0."""
         _, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
         n, pairs = self.gated.size, len(mode.base)
 
         def one(base: Any, other: Any) -> Any:
             return pull(jnp.zeros(n).at[base].add(1.0).at[other].add(-1.0))[0]
 
-        def some(i: Any, rows: Any) -> Any:
+        def some(i: Any, found: tuple[Any, Any]) -> tuple[Any, Any]:
             start = i * _CHUNK
             part = lambda a: lax.dynamic_slice_in_dim(jnp.asarray(a), start, _CHUNK)
+            put = lambda a, new: lax.dynamic_update_slice_in_dim(a, new, start, 0)
             new = jax.vmap(one)(part(mode.base), part(mode.other))
-            new = jnp.where(part(mode.held)[:, None], new, 0.0)
-            return lax.dynamic_update_slice_in_dim(rows, new, start, 0)
+            length = jnp.where(part(mode.held), jnp.linalg.norm(new, axis=1), 0.0)
+            unit = jnp.where(length > 0, new.T / jnp.where(length > 0, length, 1.0), 0.0).T
+            rows, lengths = found
+            return put(rows, unit), put(lengths, length)
 
         chunks = (jnp.sum(mode.held) + _CHUNK - 1) // _CHUNK
-        return lax.fori_loop(0, chunks, some, jnp.zeros((pairs, y.size)))
+        return lax.fori_loop(0, chunks, some, (jnp.zeros((pairs, y.size)), jnp.zeros(pairs)))
 
     def held(self, y: Any, mode: Arguments) -> Held:
         slope = self.slope(y, mode.weights)
-        rows = self.rows(y, mode)
-        lengths = jnp.linalg.norm(rows, axis=1)
-        rows = rows / jnp.where(lengths > 0, lengths, 1.0)[:, None]
-        tangent, forces = projected(slope, rows, jnp.sum(mode.held))
-        return Held(rows, lengths, slope, tangent, forces)
+        rows, lengths = self.rows(y, mode)
+        return Held(rows, lengths, slope, *projected(slope, rows, jnp.sum(mode.held)))
 
     def velocity(self, y: Any, mode: Arguments) -> Any:
         slope = self.slope(y, mode.weights)
@@ -155,9 +183,7 @@ class Fields:
             return -slope
 
         def tangent() -> Any:
-            rows = self.rows(y, mode)
-            lengths = jnp.linalg.norm(rows, axis=1)
-            rows = rows / jnp.where(lengths > 0, lengths, 1.0)[:, None]
+            rows, _ = self.rows(y, mode)
             return projected(slope, rows, jnp.sum(mode.held))[0]
 
         return -lax.cond(mode.held[0], tangent, lambda: slope)
@@ -199,7 +225,7 @@ class Fields:
 
     # ---- multipliers
 
-    def multipliers(self, y: Any, mode: Arguments) -> Multipliers:
+    def multipliers(self, y: Any, keys: Any, mode: Arguments) -> Multipliers:
         """Weights under which the mixed gradient is along the tie.
 
         The gradient is linear in the weights of one choice and multilinear in all: Newton's method
@@ -215,12 +241,12 @@ class Fields:
         def newton(carry: Any) -> Any:
             i, weights, last = carry
             held = self.held(y, mode._replace(weights=weights))
-            misfit = jnp.max(jnp.abs(held.rows.T @ held.forces), initial=0.0)
+            misfit = jnp.max(jnp.abs(held.slope - held.tangent), initial=0.0)
             # A chord serves while it brings the misfit down: where one choice feeds another, how
             # the gradient turns with the one depends on the weight of the other.
             turns = lax.cond(
                 (i == 0) | (misfit > _GAIN * last.misfit),
-                lambda: self.turns(y, weights, mode, held),
+                lambda: self.turns(y, weights, mode, held.lengths),
                 lambda: last.turns,
             )
             known = mode.held & (jnp.abs(turns) > 1e-12 * jnp.max(jnp.abs(turns), initial=0.0))
@@ -230,22 +256,31 @@ class Fields:
             after = weights.at[mode.base].add(-step).at[mode.other].add(into)
             slope = jnp.where(i == 0, held.slope, last.slope)
             velocity = jnp.where(i == 0, -held.tangent, last.velocity)
-            return i + 1, after, Multipliers(weights, misfit, turns, held, slope, velocity)
+            return i + 1, after, _Newton(weights, misfit, turns, held, slope, velocity)
 
         weights = jnp.asarray(mode.weights)
         nothing, none = jnp.zeros_like(y), jnp.zeros(len(mode.base))
-        held = Held(jnp.zeros((len(mode.base), y.size)), none, nothing, nothing, none)
-        blank = Multipliers(weights, jnp.asarray(0.0), none, held, nothing, nothing)
-        return lax.while_loop(goes_on, newton, (0, weights, blank))[2]
+        rows = jnp.zeros((len(mode.base), y.size))
+        held = Held(rows, none, nothing, nothing, none, jnp.asarray(1.0))
+        blank = _Newton(weights, jnp.asarray(0.0), none, held, nothing, nothing)
+        m = lax.while_loop(goes_on, newton, (0, weights, blank))[2]
+        lengths = m.held.lengths
+        gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
+        gaps = gaps / jnp.where(lengths > 0, lengths, 1.0)
+        onto = nearest(y, gaps, m.held.rows, jnp.sum(mode.held))
+        scale = jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0)
+        return Multipliers(
+            m.weights, m.misfit, lengths, m.held.pivot, m.slope, m.velocity, onto, scale
+        )
 
     def without_multipliers(self, y: Any, mode: Arguments) -> Multipliers:
         """The same where nothing is held."""
-        slope, none = self.slope(y, mode.weights), jnp.zeros(len(mode.base))
-        held = Held(jnp.zeros((len(mode.base), y.size)), none, slope, slope, none)
-        weights = jnp.asarray(mode.weights)
-        return Multipliers(weights, jnp.asarray(0.0), none, held, slope, -slope)
+        slope, weights = self.slope(y, mode.weights), jnp.asarray(mode.weights)
+        zero, one, none = jnp.asarray(0.0), jnp.asarray(1.0), jnp.zeros(len(mode.base))
+        scale = jnp.linalg.norm(slope)
+        return Multipliers(weights, zero, none, one, slope, -slope, y, scale)
 
-    def turns(self, y: Any, weights: Any, mode: Arguments, held: Held) -> Any:
+    def turns(self, y: Any, weights: Any, mode: Arguments, lengths: Any) -> Any:
         """For each held pair, and what goes with it, p_i times the length of ∇z_i.
 
         The derivative of the gradient in a weight is −p_i ∇z_i; its component and that of ∇z_i in
@@ -268,7 +303,7 @@ class Fields:
         pick = lambda a: jnp.take_along_axis(a, better[None], axis=0)[0]
         turned, moved = pick(turned), pick(moved)
         ratio = turned / jnp.where(moved != 0, moved, 1.0)
-        return jnp.where(mode.held & (moved != 0), ratio * held.lengths, 0.0)
+        return jnp.where(mode.held & (moved != 0), ratio * lengths, 0.0)
 
     # ---- all at once
 
@@ -282,32 +317,33 @@ class Fields:
         if len(mode.base):
             m = lax.cond(
                 mode.held[0],
-                lambda: self.multipliers(y, mode),
+                lambda: self.multipliers(y, keys, mode),
                 lambda: self.without_multipliers(y, mode),
             )
-            gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
-            gaps = gaps / jnp.where(m.held.lengths > 0, m.held.lengths, 1.0)
-            onto, _ = nearest(y, gaps, m.held.rows, jnp.sum(mode.held))
         else:
-            m, onto = self.without_multipliers(y, mode), y
+            m = self.without_multipliers(y, mode)
         (margins, _), (watched_rates, rates) = jax.jvp(watched, (y,), (m.velocity,))
         return Look(
-            y,
-            value,
-            keys,
-            rates,
-            onto,
-            m.slope,
-            m.velocity,
-            m.turns,
-            m.held.rows,
-            m.held.lengths,
-            m.weights,
-            m.misfit,
-            jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0),
-            margins,
-            watched_rates,
+            y=y,
+            value=value,
+            keys=keys,
+            rates=rates,
+            onto=m.onto,
+            slope=m.slope,
+            velocity=m.velocity,
+            multipliers=m.weights,
+            misfit=m.misfit,
+            lengths=m.lengths,
+            pivot=m.pivot,
+            scale=m.scale,
+            watched=margins,
+            watched_rates=watched_rates,
         )
+
+    def tied(self, y: Any, mode: Arguments) -> Tied:
+        """Under the mode's own weights."""
+        rows, lengths = self.rows(y, mode)
+        return Tied(self.turns(y, jnp.asarray(mode.weights), mode, lengths), rows)
 
     def turn(self, y: Any, weights: Any, step: Any, along: Any) -> Any:
         """(how the mixed gradient changes with the weights along `step`, the gradient of the keys'

@@ -1,8 +1,9 @@
 """Steps until something is met that needs a decision: one compiled loop.
 
 `diffrax.diffeqsolve` looks for events at the ends of its steps. Here each step is looked at inside
-as well, on its dense output, so that what leaves and comes back within a step is seen. A crossing
-that leaves nothing to decide is made here; everything else ends the loop.
+as well, on its dense output, so that what leaves and comes back within a step is seen. A crossing,
+and the begin and end of a slide, are made here if they leave nothing to decide; everything else
+ends the loop.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from jax import lax
 
 from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import LEFT, Crossing, Crossings
-from steepest.flow._field import Fields, Look
+from steepest.flow._events import KINDS, Kind
+from steepest.flow._field import Fields
 from steepest.flow._mode import Arguments
+from steepest.flow._sliding import Leaving, Slides
+from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.flow._stepper import Stepper, Tried
 from steepest.pieces._compile import traced
-
-MOST_CROSSED = 64  # in one loop
 
 _SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first order
 _POLISHED = 6  # times that are tried for what was met, before brackets are
@@ -30,73 +32,10 @@ _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
-# What the loop is at: it tries a step, goes to the time at which something was met, looks beyond a
-# crossing, looks at a state, looks when a multiplier left, and goes to that time.
-_STEPS, _LOCATES, _CROSSES, _LOOKS, _LEAVES, _ARRIVES = range(6)
-
-
-class Limits(NamedTuple):
-    """How far a loop goes.
-
-    Attributes:
-        until: no further step is begun after that.
-        end: no step goes beyond that.
-        tries: how many steps are tried; with 0 the mode is looked at where it is.
-        crossings: how many crossings are made.
-        watched: whether anything is watched at all.
-    """
-
-    until: Any
-    end: Any
-    tries: Any
-    crossings: Any
-    watched: Any
-
-
-class Step(NamedTuple):
-    """Where a run stands.
-
-    Attributes:
-        t, y: the end of the last accepted step, or the last crossing.
-        next_t: where the next step is to end.
-        begin, start, dense: time and state at which the last accepted step began, and what its
-            dense output is made of.
-        accepted, rejected: how many steps.
-        spent: how many right-hand sides beside theirs.
-        finite: whether the state stayed finite.
-        met: whether what is watched turned negative in the last step.
-        low, when: times before and after it did.
-        located: whether the mode ends at the time `when`, to first order, and `look` is there; if
-            not, and something was met, both times are near to it to the accuracy of the dense
-            output.
-        left: whether a multiplier out of its bounds ends it.
-        plain: whether what was met is one crossing whose jump is not lost in the step's error.
-        look: what was looked at last.
-        mode: after the crossings that were made.
-        crossings, times, others: how many, when, and to which candidates.
-    """
-
-    t: Any
-    y: Any
-    next_t: Any
-    begin: Any
-    start: Any
-    dense: Any
-    accepted: Any
-    rejected: Any
-    spent: Any
-    finite: Any
-    met: Any
-    low: Any
-    when: Any
-    located: Any
-    left: Any
-    plain: Any
-    look: Look
-    mode: Arguments
-    crossings: Any
-    times: Any
-    others: Any
+# What the loop is at: it tries a step, goes to the time at which something was met, looks at a
+# state, looks when a multiplier left, goes to that time, looks at the mode beyond a crossing, at
+# that in which a slide begins, and at that in which one has ended.
+_STEPS, _LOCATES, _LOOKS, _LEAVES, _ARRIVES, _CROSSES, _SLIDES, _RELEASES = range(8)
 
 
 class _Carry(NamedTuple):
@@ -109,8 +48,8 @@ class _Carry(NamedTuple):
         fine: whether the last step's error is so far below the tolerance that its dense output will
             do for states within it.
         target, polished: the time that is tried for what was met, and how many were.
-        crossing: what is tried.
-        leaving: between which times a multiplier left.
+        crossing, leaving: what is tried.
+        left: between which times a multiplier left.
     """
 
     phase: Any
@@ -121,7 +60,8 @@ class _Carry(NamedTuple):
     target: Any
     polished: Any
     crossing: Crossing
-    leaving: Bracket
+    leaving: Leaving
+    left: Bracket
 
 
 class Loop:
@@ -133,6 +73,7 @@ class Loop:
 
     def __init__(self, fields: Fields, stepper: Stepper, crossings: Crossings):
         self.fields, self.stepper, self.crossings = fields, stepper, crossings
+        self.slides = Slides(crossings)
 
     def __call__(self, t: Any, y: Any, next_t: Any, mode: Arguments, limits: Limits) -> Step:
         """Steps from (t, y), the first of them to next_t.
@@ -150,10 +91,10 @@ class Loop:
         zero, yes, no = jnp.asarray(0), jnp.asarray(True), jnp.asarray(False)
         step = Step(
             t=t, y=y, next_t=next_t, begin=t, start=y, dense=not_tried.dense,
-            accepted=zero, rejected=zero, spent=zero, finite=yes,
+            accepted=zero, rejected=zero, spent=zero, pulled=zero, finite=yes,
             met=no, low=t, when=t, located=no, left=no, plain=no, look=not_looked,
-            mode=mode, crossings=zero,
-            times=jnp.zeros(MOST_CROSSED), others=jnp.zeros(MOST_CROSSED, int),
+            mode=mode, events=zero, times=jnp.zeros(MOST_MADE),
+            kinds=jnp.zeros(MOST_MADE, int), candidates=jnp.zeros(MOST_MADE, int),
         )  # fmt: skip
 
         def goes_on(c: _Carry) -> Any:
@@ -168,7 +109,8 @@ class Loop:
             begin, start = jnp.where(steps, s.t, s.begin), jnp.where(steps, s.y, s.start)
             end = jnp.where(steps, jnp.minimum(s.next_t, limits.end), c.target)
             solver = jax.tree.map(lambda a, b: jnp.where(steps, a, b), c.solver, fresh)
-            given = (phase == _CROSSES) | (phase == _LOOKS)
+            turns = phase >= _CROSSES
+            given = turns | (phase == _LOOKS)
             interpolated = (phase == _LEAVES) | (~steps & ~given & c.fine)
             tried = lax.cond(
                 given | interpolated,
@@ -179,37 +121,40 @@ class Loop:
             ended = steps & (c.phase == _STEPS) & (c.step.accepted > s.accepted) & limits.watched
             state = jnp.where(given, c.crossing.y, tried.y)
             state = lax.cond(interpolated, lambda: self._within(s, c.target), lambda: state)
-            crossed = self.crossings.crossed(c.crossing, s.mode)
-            pick = lambda a, b: jnp.where(phase == _CROSSES, a, b)
-            mode = jax.tree.map(pick, crossed, s.mode)
+            mode = lax.cond(turns, lambda: self._turned(c), lambda: s.mode)
+            looks = ~steps | (ended & jnp.any(s.mode.held))
             found = lax.cond(
-                ~steps | (ended & jnp.any(s.mode.held)),
+                looks,
                 lambda: look(state, mode),
                 lambda: c.step.look,
             )
-            spent = ~steps + self.stepper.stages * ~(steps | given | interpolated)
-            c = c._replace(step=c.step._replace(look=found, spent=c.step.spent + spent))
+            spent = looks + self.stepper.stages * ~(given | interpolated)
+            pulled = s.pulled + spent * jnp.sum(mode.held)
+            step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
+            c = c._replace(step=step)
             c = lax.switch(
                 phase,
                 [
                     lambda: self._ended(c, ended),
                     lambda: self._located(c, limits),
-                    lambda: self._crossed(c, mode, limits),
                     lambda: self._looked(c),
                     lambda: self._left(c),
-                    lambda: self._looked(c),
+                    lambda: self._arrived(c, limits),
+                    lambda: self._crossed(c, mode, limits),
+                    lambda: self._begun(c, mode, limits),
+                    lambda: self._released(c, mode, limits),
                 ],
             )
-            # Beyond a crossing nothing is known of the step before.
-            known = ~(phase == _CROSSES) | (c.phase != _STEPS)
+            # Beyond an event nothing is known of the step before.
+            known = ~turns | (c.phase != _STEPS)
             return c._replace(
                 solver=jax.tree.map(lambda a, b: jnp.where(known, a, b), c.solver, fresh)
             )
 
         phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
-        crossing = self.crossings.none(y, t)
-        carry = _Carry(phase, step, fresh, controller, no, t, zero, crossing, one_sided)
+        crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
+        carry = _Carry(phase, step, fresh, controller, no, t, zero, crossing, leaving, one_sided)
         return lax.while_loop(goes_on, one, carry).step
 
     def _within(self, s: Step, t: Any) -> Any:
@@ -281,7 +226,7 @@ class Loop:
             phase=jnp.where(out, _LEAVES, c.phase),
             step=c.step._replace(left=out),
             target=jnp.where(out, begin, c.target),
-            leaving=Bracket.of(begin, t, 1.0 + 0.0 * t, jnp.where(out, least, -1.0)),
+            left=Bracket.of(begin, t, 1.0 + 0.0 * t, jnp.where(out, least, -1.0)),
         )
 
     def _left(self, c: _Carry) -> _Carry:
@@ -290,7 +235,7 @@ class Loop:
         The velocity is continuous there: an error of that size in the time is one of its square in
         the state.
         """
-        s, least, last = c.step, self._least(c.step), c.leaving
+        s, least, last = c.step, self._least(c.step), c.left
         at_once = (c.target == s.begin) & (least <= 0)
         first = last._replace(above=least)
         found = last.narrowed(c.target, least)
@@ -305,7 +250,7 @@ class Loop:
             phase=phase,
             step=s._replace(when=t, located=at_once),
             target=t,
-            leaving=found,
+            left=found,
         )
 
     def _looked(self, c: _Carry) -> _Carry:
@@ -326,7 +271,7 @@ class Loop:
         near = jnp.abs(after - c.target) <= _SAME_TIME * width
         crossing, clear = self.crossings.before(look, after - c.target, width, s.mode)
         # At one instant with an earlier event it is for whoever sees both.
-        clear &= (after > s.begin) & (after < limits.until) & (s.crossings < limits.crossings)
+        clear &= (after > s.begin) & (after < limits.until) & (s.events < limits.events)
         there = jnp.where(clear, _CROSSES, _LOOKS)
         again = jnp.where(c.polished < _POLISHED, _LOCATES, _STEPS)
         least = jnp.where(inside & near, self._least(s), 1.0)
@@ -342,18 +287,63 @@ class Loop:
         )
         return self._leave(c, least, after)
 
+    def _turned(self, c: _Carry) -> Arguments:
+        """The mode that is looked at where something is crossed to, held or let go."""
+        mode = c.step.mode
+        return lax.switch(
+            c.phase - _CROSSES,
+            [
+                lambda: self.crossings.crossed(c.crossing, mode),
+                lambda: self.slides.begun(c.crossing, mode),
+                lambda: self.slides.ended(c.leaving, mode),
+            ],
+        )
+
+    def _arrived(self, c: _Carry, limits: Limits) -> _Carry:
+        """At where a multiplier left: let go what it says, if that is clear."""
+        s = c.step
+        leaving, clear = self.slides.before(s.look, s.mode)
+        clear &= (s.when > s.begin) & (s.when < limits.until) & (s.events < limits.events)
+        there = c.crossing._replace(t=s.when, y=leaving.y)
+        return c._replace(
+            phase=jnp.where(clear, _RELEASES, _STEPS),
+            step=s._replace(located=jnp.asarray(True)),
+            crossing=there,
+            leaving=leaving,
+        )
+
     def _crossed(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
-        """Beyond a crossing: go on there, if that is clear."""
+        """Beyond a crossing: go on there, if that is clear, or slide."""
         s, crossing = c.step, c.crossing
-        width = s.t - s.begin
-        mode, plain, clear = self.crossings.beyond(crossing, s.look, s.t - s.low, width, mode)
-        t, k = crossing.t, s.crossings
-        width = jnp.maximum(width, 1e-12 * jnp.maximum(t, 1e-6))
-        crossed = s._replace(
-            t=t, y=crossing.y, next_t=jnp.minimum(t + width, limits.end), begin=t, start=crossing.y,
-            met=jnp.asarray(False), mode=mode, crossings=k + 1,
-            times=s.times.at[k].set(t), others=s.others.at[k].set(crossing.other),
+        found = self.crossings.beyond(crossing, s.look, s.t - s.low, s.t - s.begin, mode)
+        mode, plain, clear, returns = found
+        slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
+        c = c._replace(step=s._replace(plain=plain))
+        c = self._made(c, clear, "cross", crossing.other, mode, limits)
+        return c._replace(phase=jnp.where(slides, _SLIDES, c.phase))
+
+    def _begun(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+        """In a slide: go on in it, if that is clear."""
+        mode, clear = self.slides.is_begun(c.step.look, mode)
+        return self._made(c, clear, "slide", c.crossing.other, mode, limits)
+
+    def _released(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+        """After a slide: go on, if that is clear."""
+        mode, clear = self.slides.is_ended(c.leaving, c.step.look, mode)
+        return self._made(c, clear, "release", c.leaving.out, mode, limits)
+
+    def _made(
+        self, c: _Carry, clear: Any, kind: Kind, candidate: Any, mode: Arguments, limits: Limits
+    ) -> _Carry:
+        """With an event at the time and state that are tried, if it is clear; else a look there."""
+        s, (t, y), k = c.step, c.crossing[:2], c.step.events
+        width = jnp.maximum(s.t - s.begin, 1e-12 * jnp.maximum(t, 1e-6))
+        no = jnp.asarray(False)
+        made = s._replace(
+            t=t, y=y, next_t=jnp.minimum(t + width, limits.end), begin=t, start=y,
+            met=no, located=no, left=no, mode=mode, events=k + 1, times=s.times.at[k].set(t),
+            kinds=s.kinds.at[k].set(KINDS.index(kind)),
+            candidates=s.candidates.at[k].set(candidate),
         )  # fmt: skip
-        pick = lambda a, b: jnp.where(clear, a, b)
-        step = jax.tree.map(pick, crossed, s._replace(plain=plain))
+        step = jax.tree.map(lambda a, b: jnp.where(clear, a, b), made, s)
         return c._replace(phase=jnp.where(clear, _STEPS, _LOOKS), step=step)

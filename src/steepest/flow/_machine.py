@@ -10,9 +10,10 @@ import numpy as np
 
 from steepest.flow._arguments import Request
 from steepest.flow._crossing import Crossings
-from steepest.flow._field import Fields, Look
-from steepest.flow._loop import Limits, Loop, Step
+from steepest.flow._field import Fields, Look, Tied
+from steepest.flow._loop import Loop
 from steepest.flow._mode import Mode
+from steepest.flow._standing import Limits, Step
 from steepest.flow._stepper import Stepper
 from steepest.pieces._compile import compiled, compiled_to_numpy
 from steepest.pieces._gated import Gated
@@ -33,8 +34,8 @@ class Own(NamedTuple):
 
 
 class Machine:
-    """Three compiled functions serve every mode: the loop of steps, a turn of a mode's weights, and
-    the program itself.
+    """Four compiled functions serve every mode: the loop of steps, a turn of a mode's weights, what
+    holds a mode where that is not determined, and the program itself.
 
     Attributes:
         counts: of steps, rejected ones, right-hand sides, gradients of single keys, and crossings
@@ -64,6 +65,7 @@ class Machine:
 
         self._loop = compiled_to_numpy(Loop(fields, self.stepper, crossings))
         self._turn = compiled_to_numpy(fields.turn)
+        self._tied = compiled_to_numpy(fields.tied)
         self._own = compiled(own)
 
     def _timed(self, name: str, room: int, f: Any, *args: Any) -> Any:
@@ -75,21 +77,17 @@ class Machine:
         self.seconds += time.perf_counter() - began
         return out
 
-    def _count(self, rhs: int, pairs: int) -> None:
-        self.counts["rhs"] += rhs
-        self.counts["vjps"] += rhs * pairs
-
     def advance(
         self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits
     ) -> tuple[Step, Mode]:
         """(where the loop of steps ends, the mode there); see `Loop`."""
         s = self._looped(t, y, next_t, mode, limits)
-        if s.crossings:
+        if s.events:
             mode = mode.replaced(s.mode.weights, s.mode.active)
         self.counts["steps"] += int(s.accepted)
         self.counts["rejected"] += int(s.rejected)
-        tried = int(s.accepted) + int(s.rejected)
-        self._count(self.stepper.stages * tried + int(s.spent), len(mode.pairs))
+        self.counts["rhs"] += int(s.spent)
+        self.counts["vjps"] += int(s.pulled)
         if s.located:
             self._remember(s.look, mode)
         return s, mode
@@ -114,7 +112,8 @@ class Machine:
         """The mode at a state. What was looked at last at this state is remembered."""
         key = mode.weights.tobytes(), mode.active.tobytes()
         if not np.array_equal(self._looked_at, y) or key not in self._looks:
-            self._count(1, len(mode.pairs))
+            self.counts["rhs"] += 1
+            self.counts["vjps"] += len(mode.pairs)
             s = self._looped(0.0, y, 0.0, mode, Limits(0.0, 0.0, 0, 0, False))
             self._remember(s.look, mode)
         return self._looks[key]
@@ -127,6 +126,11 @@ class Machine:
     def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any) -> Any:
         """See `Fields.turn`."""
         return self._timed("turn", 0, self._turn, y, weights, step, along)
+
+    def tied(self, y: np.ndarray, mode: Mode) -> Tied:
+        """See `Fields.tied`."""
+        args = mode.arguments
+        return self._timed("tied", len(args.base), self._tied, y, args)
 
     def own(self, y: np.ndarray) -> Own:
         return jax.tree.map(np.asarray, self._timed("own", 0, self._own, y))

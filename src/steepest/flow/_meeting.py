@@ -9,13 +9,14 @@ import numpy as np
 from steepest.errors import NotLocallyLipschitzError, SolverError
 from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
-from steepest.flow._events import Event, Kind, Kink
+from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
 from steepest.flow._joined import with_joined
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode, own_mode
+from steepest.flow._sliding import LET_GO
+from steepest.flow._standing import Step
 
-_LET_GO = 1e-6  # a weight this small, when one says that it has left, is let go too
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
 _TIE = 8 * float(np.finfo(np.float64).eps)
 _NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins
@@ -85,7 +86,7 @@ class Meeting:
         freed = mode
         if left and decider.other_weights(mode, look) is None:
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
-                if look.multipliers[k] <= _LET_GO and len(freed.members(k)) > 1:
+                if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
                     freed = freed.released(k)
             opened = self.opened(freed, look.multipliers)
             if opened:
@@ -101,10 +102,11 @@ class Meeting:
         self.record(t, before, found, decider)
         return found, y
 
-    def crossed(self, mode: Mode, times: np.ndarray, others: np.ndarray) -> None:
-        """Crossings that left nothing to decide."""
-        for t, other in zip(times.tolist(), others.tolist(), strict=True):
-            self.events.append(Event(t, "cross", self.kinks(mode, [other])))
+    def made(self, mode: Mode, s: Step) -> None:
+        """Events of a loop, which left nothing to decide."""
+        for i in range(int(s.events)):
+            kinks = self.kinks(mode, [int(s.candidates[i])])
+            self.events.append(Event(float(s.times[i]), KINDS[int(s.kinds[i])], kinks))
 
     def start(self, y: np.ndarray) -> tuple[Mode, np.ndarray]:
         """The mode at x0, where choices may tie and norms be zero, and the state."""
@@ -187,22 +189,22 @@ class Meeting:
     def opened(self, mode: Mode, weights: np.ndarray) -> list[tuple[int, list[int]]]:
         """The norms that are held by as much as they can be held by."""
         length = lambda entries: float(np.linalg.norm(weights[entries]))
-        return [(gate, entries) for gate, entries in mode.norms if length(entries) >= 1 - _LET_GO]
+        return [(gate, entries) for gate, entries in mode.norms if length(entries) >= 1 - LET_GO]
 
     def let_go(
         self, mode: Mode, y: np.ndarray, norms: list[tuple[int, list[int]]], look: Look
     ) -> tuple[Mode, np.ndarray]:
         """The mode without these norms, and the state a little off their zeros: at a zero itself
         the norm has no gradient. It goes where their multipliers point."""
-        pairs = mode.pairs
+        before = Decider(self.machine, y, self.machine.narrow)
+        held = mode
         for gate, entries in norms:
-            at = [i for i, (_, other) in enumerate(pairs) if other == gate]
+            rows = np.array([before.change(held, entry, gate)[1] for entry in entries])
             v = (
                 mode.weights[entries]
                 if np.any(mode.weights[entries])
                 else look.multipliers[entries]
             )
-            rows = look.rows[at] * look.lengths[at, None]
             step = _NUDGE * self.machine.fields.nearest_root
             y = y + np.linalg.pinv(rows) @ (step * v / np.linalg.norm(v))
             mode = mode.with_norm(gate, held=False)

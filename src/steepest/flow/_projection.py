@@ -16,46 +16,48 @@ from jax.scipy.linalg import cho_solve
 _RIDGE = 1e-13  # on the Gram matrix of unit rows; passes of refinement take its effect back
 
 
-def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any]:
-    """(slope without its part in the span of the first `count` rows, that part as their weights).
+def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any, Any]:
+    """(slope without its part in the span of the first `count` rows, that part as their weights,
+    the least square of a distance of one of these rows from the span of those before it).
 
     The rows beyond are 0.
     """
 
-    def project(rows: Any) -> tuple[Any, Any]:
+    def project(rows: Any) -> tuple[Any, Any, Any]:
         lower, rest, forces = _factor(rows), slope, jnp.zeros(len(rows))
         for _ in range(3):  # what the ridge and rounding left
             step = cho_solve((lower, True), rows @ rest)
             rest, forces = rest - rows.T @ step, forces + step
-        return rest, forces
+        pivots = jnp.where(jnp.arange(len(rows)) < count, jnp.diagonal(lower) ** 2, 1.0)
+        return rest, _filled(forces, room), jnp.min(pivots)
 
+    room = len(rows)
     return _on_first(project, rows, count)
 
 
-def nearest(y: Any, gaps: Any, rows: Any, count: Any) -> tuple[Any, Any]:
-    """(the point nearest to y at which each of the first `count` rows is less by its gap, the steps
-    along the rows to it)."""
+def nearest(y: Any, gaps: Any, rows: Any, count: Any) -> Any:
+    """The point nearest to y at which each of the first `count` rows is less by its gap."""
 
-    def step(rows: Any) -> tuple[Any, Any]:
+    def step(rows: Any) -> Any:
         lower, right = _factor(rows), gaps[: len(rows)]
         x = cho_solve((lower, True), right)
         x = x + cho_solve((lower, True), right - rows @ (rows.T @ x))
-        return y - rows.T @ x, x
+        return y - rows.T @ x
 
     return _on_first(step, rows, count)
 
 
-def _on_first(f: Callable[[Any], tuple[Any, Any]], rows: Any, count: Any) -> tuple[Any, Any]:
-    """f(the first so many rows), its second output filled up with zeros."""
+def _on_first(f: Callable[[Any], Any], rows: Any, count: Any) -> Any:
+    """f(the first so many rows)."""
     room = len(rows)
     sizes = [size for size in (4, 16, 64, 256, 1024, 4096) if size < room] + [room]
-
-    def one(size: int) -> tuple[Any, Any]:
-        first, second = f(rows[:size])
-        return first, jnp.zeros(room).at[:size].set(second)
-
     level = jnp.sum(jnp.asarray(count) > jnp.asarray(sizes[:-1], int))
-    return lax.switch(level, [lambda size=size: one(size) for size in sizes])
+    return lax.switch(level, [lambda size=size: f(rows[:size]) for size in sizes])
+
+
+def _filled(v: Any, room: int) -> Any:
+    """With zeros up to a length."""
+    return jnp.zeros(room).at[: len(v)].set(v)
 
 
 def _factor(rows: Any) -> Any:

@@ -12,9 +12,9 @@ from jaxtyping import PyTree
 from steepest.errors import ArgumentError
 from steepest.flow._arguments import Request
 from steepest.flow._events import Event, Kink
-from steepest.flow._loop import Step
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
+from steepest.flow._standing import Step
 from steepest.trajectory import Divergence, Trajectory
 
 _MOST = 1000

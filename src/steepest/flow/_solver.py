@@ -9,11 +9,11 @@ from steepest.errors import SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._decide import Decider
 from steepest.flow._field import Look
-from steepest.flow._loop import MOST_CROSSED, Limits, Step
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode
 from steepest.flow._saving import Saving
+from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
@@ -72,9 +72,9 @@ class Solver:
         at_once, last = 0, -1.0
         while True:
             s, mode = machine.advance(t, y, next_t, mode, self.limits(mode))
-            if s.crossings:
-                count = int(s.crossings)
-                self.meeting.crossed(mode, s.times[:count], s.others[:count])
+            if s.events:
+                count = int(s.events)
+                self.meeting.made(mode, s)
                 last, at_once = float(s.times[count - 1]), 0
             self.y = s.y
             if not s.finite:
@@ -112,13 +112,13 @@ class Solver:
 
     def limits(self, mode: Mode) -> Limits:
         """Of the next loop of steps."""
-        crossings = min(MOST_CROSSED, self.max_events - len(self.meeting.events))
+        events = min(MOST_MADE, self.max_events - len(self.meeting.events))
         in_loop = self.through and not mode.joined and not self.saving.by_step
         return Limits(
             until=self.saving.until,
             end=self.request.t1,
             tries=1 if self.saving.by_step else _AT_ONCE,
-            crossings=crossings if in_loop else 0,
+            events=events if in_loop else 0,
             watched=True,
         )
 

@@ -6,6 +6,7 @@ folded through by the compiler. Here they are arguments, the caller's own arrays
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -48,36 +49,53 @@ def compiled(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled_to_numpy(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`compiled(f)` with NumPy arrays, not to be written to, as outputs.
+    """`compiled(f)` from NumPy arrays to NumPy arrays that are not to be written to.
 
-    They come in one piece: to hand over fifty arrays takes longer than a small program runs. It is
-    for 64-bit mode; integers are exact up to 2⁵³.
+    They go in and out in one piece: to hand over fifty arrays takes longer than a small program
+    runs. It is for 64-bit mode; integers are exact up to 2⁵³.
     """
     known: dict[Any, Any] = {}
 
     def call(*args: Any) -> Any:
-        leaves, key = _as_key(args)
+        leaves, structure = jax.tree.flatten(args)
+        key = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves), is_double_enabled()
+        whole = np.concatenate([leaf.ravel() for leaf in leaves], dtype=np.float64)
         if key not in known:
-            found: list[Any] = []
+            pieces, outs = _Pieces(leaves), []
 
-            def packed(*args: Any) -> Any:
-                outs, tree = jax.tree.flatten(f(*args))
-                found[:] = tree, [(leaf.shape, leaf.dtype) for leaf in outs]
-                return jnp.concatenate([jnp.ravel(leaf).astype(float) for leaf in outs])
+            def packed(whole: Any) -> Any:
+                given = jax.tree.unflatten(structure, pieces.of(whole))
+                found, tree = jax.tree.flatten(f(*given))
+                outs[:] = _Pieces(found), tree
+                return jnp.concatenate([jnp.ravel(leaf).astype(float) for leaf in found])
 
-            run, consts, _ = hoisted(packed, *args)
-            known[key] = run, consts, *found
-        run, consts, tree, kinds = known[key]
-        whole = np.asarray(run(consts, leaves)[0])
-        ends = np.cumsum([math.prod(shape) for shape, _ in kinds])
-        parts = np.split(whole, ends[:-1])
-        outs = [
-            part.reshape(shape).astype(dtype, copy=False)
-            for part, (shape, dtype) in zip(parts, kinds, strict=True)
-        ]
-        return jax.tree.unflatten(tree, outs)
+            run, consts, _ = hoisted(packed, whole)
+            known[key] = run, consts, *outs
+        run, consts, pieces, tree = known[key]
+        return jax.tree.unflatten(tree, pieces.of(np.asarray(run(consts, [whole])[0])))
 
     return call
+
+
+class _Pieces:
+    """Where arrays stand in one vector.
+
+    Args:
+        leaves: the arrays, or tracers of them.
+    """
+
+    def __init__(self, leaves: list[Any]):
+        sizes = [math.prod(leaf.shape) for leaf in leaves]
+        ends = list(itertools.accumulate(sizes, initial=0))
+        kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
+        self.places = list(zip(itertools.pairwise(ends), kinds, strict=True))
+
+    def of(self, whole: Any) -> list[Any]:
+        """The arrays of a vector, of NumPy's or of JAX's kind as it is."""
+        return [
+            whole[begin:end].reshape(shape).astype(dtype, copy=False)
+            for (begin, end), (shape, dtype) in self.places
+        ]
 
 
 def _as_key(args: tuple[Any, ...]) -> tuple[list[Any], Any]:
