@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
+from steepest.pieces._sites import Site
 
 ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
@@ -76,10 +78,7 @@ class Crossings:
         state = jnp.max(jnp.abs(y), initial=0.0)
         for site in self.gated.sites:
             mine = slice(site.start, site.start + site.size)
-            key, active = (
-                jnp.reshape(jnp.asarray(a)[mine], (site.candidates, -1))
-                for a in (keys, mode.active)
-            )
+            key, active = self._table(keys, site), self._table(mode.active, site)
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             size = jnp.abs(least) + jnp.abs(key)
             finite = jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)
@@ -131,20 +130,18 @@ class Crossings:
         return mode._replace(weights=weights, active=active.at[other].set(True).at[base].set(False))
 
     def beyond(
-        self, crossing: Crossing, look: Look, rest: Any, width: Any, mode: Arguments
-    ) -> tuple[Arguments, Any, Any, Any]:
-        """(the mode beyond with its multipliers as weights, whether the crossing is not lost in
-        the error of the step, whether the mode is clearly consistent, too, and whether instead the
-        one that was left clearly gets ahead again).
+        self, crossing: Crossing, look: Look, width: Any, mode: Arguments
+    ) -> tuple[Arguments, Any, Any]:
+        """(the mode beyond with its multipliers as weights, whether it is clearly consistent, and
+        whether instead the one that was left clearly gets ahead again).
 
         Args:
             look: at the mode beyond.
-            rest: how long the step, in which it was met, went on beyond it.
-            width: of that step.
+            width: of the step in which it was met.
         """
         if not self.gated.sites:
             no = jnp.asarray(False)
-            return mode, no, no, no
+            return mode, no, no
         gap = look.rates[crossing.other] - look.rates[crossing.base]
         keys = jnp.abs(look.keys[crossing.other]) + jnp.abs(look.keys[crossing.base])
         # A continuous f parts from itself, off the tie, by no more than its gradient turns.
@@ -152,16 +149,87 @@ class Crossings:
         off = _OFF * width * jnp.linalg.norm(look.velocity) + _TIED * self.fields.size
         rounding = ROUNDING * (jnp.abs(crossing.value) + jnp.abs(look.value))
         parted = jnp.abs(crossing.value - look.value)
-        jump = jnp.max(jnp.abs(look.slope - crossing.slope), initial=0.0)
-        share = 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(look.y), initial=0.0))
         held = jnp.any(jnp.asarray(mode.held))
         moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
         balanced = (self.least(look.multipliers, mode) > CLEAR) & (look.misfit <= 1e-7 * look.scale)
-        plain = jump * rest > share
-        sound = plain & (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
+        sound = (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
         clear = sound & (gap * width > self.room(keys)) & moves & (~held | balanced)
         returns = sound & (gap * width < -self.room(keys))
-        return self.with_weights(look.multipliers, mode), plain, clear, returns
+        return self.with_weights(look.multipliers, mode), clear, returns
+
+    # ---- what is lost in the error of a step
+
+    def share(self, y: Any) -> Any:
+        """Of a step's tolerance: what it may lose to crossings in it."""
+        return 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(y), initial=0.0))
+
+    def passed(self, states: Any, mode: Arguments) -> Arguments:
+        """The mode in which every candidate is taken that is ahead at the last of these states.
+
+        The mode itself, if another one was ahead at a state before, or where something is held.
+
+        Args:
+            states: in a step, (states, d).
+            mode: that the step was taken in.
+        """
+
+        def ahead(y: Any) -> Any:
+            keys, found = self.fields.program(y, mode.weights)[1], []
+            for site in self.gated.sites:
+                key, taken = self._table(keys, site), self._table(mode.active, site)
+                least = jnp.min(jnp.where(taken, key, jnp.inf), axis=0)
+                first = jnp.arange(site.candidates)[:, None] == jnp.argmax(key, axis=0)
+                found.append(jnp.reshape(first & (key > least), -1))
+            found += [jnp.zeros(norm.size, bool) for norm in self.gated.norms]
+            return jnp.concatenate(found)
+
+        met = lax.map(ahead, states)
+        here, ever = met[-1], jnp.any(met, axis=0)
+        weights, active = jnp.asarray(mode.weights), jnp.asarray(mode.active)
+        left, alone = jnp.zeros_like(active), jnp.asarray(True)
+        for site in self.gated.sites:
+            mine = slice(site.start, site.start + site.size)
+            taken, crosses = self._table(active, site), jnp.any(self._table(here, site), axis=0)
+            alone &= jnp.all(~crosses | (jnp.sum(taken, axis=0) == 1))
+            left = left.at[mine].set(jnp.reshape(taken & crosses, -1))
+        sound = alone & ~jnp.any(ever & ~here)
+        pick = lambda new, old: jnp.where(sound, new, old)
+        return mode._replace(
+            weights=pick(jnp.where(here, 1.0, jnp.where(left, 0.0, weights)), weights),
+            active=pick(here | (active & ~left), active),
+        )
+
+    def _table(self, array: Any, site: Site) -> Any:
+        mine = slice(site.start, site.start + site.size)
+        return jnp.reshape(jnp.asarray(array)[mine], (site.candidates, -1))
+
+    def is_lost(
+        self, slope: Any, value: Any, look: Look, rest: Any, mode: Arguments
+    ) -> tuple[Arguments, Any]:
+        """(the mode with its multipliers as weights, whether the step's end is clearly in it, and
+        the way there in the mode before differs by less than the error of the step).
+
+        Args:
+            slope, value: at the step's end in the mode before.
+            look: there, in the mode that `passed` gives.
+            rest: how long the step went on beyond the first crossing.
+        """
+        turn = look.slope - slope
+        # The two pieces part by no more than the jump lets them: f is continuous.
+        parted = jnp.linalg.norm(turn) * jnp.linalg.norm(look.velocity) * rest
+        rounding = ROUNDING * (jnp.abs(value) + jnp.abs(look.value))
+        held = jnp.any(jnp.asarray(mode.held))
+        balanced = (self.least(look.multipliers, mode) > CLEAR) & (look.misfit <= 1e-7 * look.scale)
+        lost = (
+            (jnp.max(jnp.abs(turn), initial=0.0) * rest <= self.share(look.y))
+            & (jnp.abs(value - look.value) <= 4 * parted + rounding)
+            & jnp.all(look.watched >= 0)
+            & self.no_root(look)
+            & (~held | balanced)
+            & (jnp.linalg.norm(look.velocity) > 1e-12 * look.scale)
+            & jnp.all(jnp.isfinite(look.velocity))
+        )
+        return self.with_weights(look.multipliers, mode), lost
 
     def with_weights(self, multipliers: Any, mode: Arguments) -> Arguments:
         """The mode with these multipliers as its weights, if it holds anything."""

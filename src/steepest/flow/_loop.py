@@ -30,12 +30,13 @@ _INSIDE = 5  # points of each step that are looked at, its end among them
 _NARROW = 2.0**-30  # a time is located to this share of where it was found in
 _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
+_WORTH = 3.0  # times what a step may lose to crossings: where less is expected, they are passed
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
 # What the loop is at: it tries a step, goes to the time at which something was met, looks at a
 # state, looks when a multiplier left, goes to that time, looks at the mode beyond a crossing, at
-# that in which a slide begins, and at that in which one has ended.
-_STEPS, _LOCATES, _LOOKS, _LEAVES, _ARRIVES, _CROSSES, _SLIDES, _RELEASES = range(8)
+# that in which a slide begins, at that in which one has ended, and at that in which the step ended.
+_STEPS, _LOCATES, _LOOKS, _LEAVES, _ARRIVES, _CROSSES, _SLIDES, _RELEASES, _PASSES = range(9)
 
 
 class _Carry(NamedTuple):
@@ -50,6 +51,7 @@ class _Carry(NamedTuple):
         target, polished: the time that is tried for what was met, and how many were.
         crossing, leaving: what is tried.
         left: between which times a multiplier left.
+        jump: by how much the gradient turned at the last crossing.
     """
 
     phase: Any
@@ -62,6 +64,7 @@ class _Carry(NamedTuple):
     crossing: Crossing
     leaving: Leaving
     left: Bracket
+    jump: Any
 
 
 class Loop:
@@ -92,8 +95,8 @@ class Loop:
         step = Step(
             t=t, y=y, next_t=next_t, begin=t, start=y, dense=not_tried.dense,
             accepted=zero, rejected=zero, spent=zero, pulled=zero, finite=yes,
-            met=no, low=t, when=t, located=no, left=no, plain=no, look=not_looked,
-            mode=mode, events=zero, times=jnp.zeros(MOST_MADE),
+            met=no, low=t, when=t, located=no, left=no, look=not_looked,
+            mode=mode, passed=zero, events=zero, times=jnp.zeros(MOST_MADE),
             kinds=jnp.zeros(MOST_MADE, int), candidates=jnp.zeros(MOST_MADE, int),
         )  # fmt: skip
 
@@ -143,6 +146,7 @@ class Loop:
                     lambda: self._crossed(c, mode, limits),
                     lambda: self._begun(c, mode, limits),
                     lambda: self._released(c, mode, limits),
+                    lambda: self._passed(c, mode),
                 ],
             )
             # Beyond an event nothing is known of the step before.
@@ -154,7 +158,9 @@ class Loop:
         phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
-        carry = _Carry(phase, step, fresh, controller, no, t, zero, crossing, leaving, one_sided)
+        carry = _Carry(
+            phase, step, fresh, controller, no, t, zero, crossing, leaving, one_sided, 0.0 * t
+        )
         return lax.while_loop(goes_on, one, carry).step
 
     def _within(self, s: Step, t: Any) -> Any:
@@ -175,10 +181,14 @@ class Loop:
         pick = lambda a, b: jnp.where(keep, a, b)
         step = jax.tree.map(pick, taken, refused)
         solver = jax.tree.map(pick, tried.solver, c.solver)
-        room = self.crossings.atol + self.crossings.rtol * jnp.max(jnp.abs(s.y), initial=0.0)
+        share = self.crossings.share(s.y)
+        passes = c.jump * (step.t - step.low) <= _WORTH * share
+        passes &= (step.t < limits.until) & (s.events < limits.events)
+        error = jnp.max(jnp.abs(tried.error))
         return c._replace(
-            fine=jnp.where(keep, jnp.max(jnp.abs(tried.error)) <= _FINE * room, c.fine),
-            phase=jnp.where(step.met, _LOCATES, _STEPS),
+            fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
+            phase=jnp.where(step.met, jnp.where(passes, _PASSES, _LOCATES), _STEPS),
+            crossing=c.crossing._replace(y=step.y),
             step=step,
             solver=solver,
             controller=controller,
@@ -188,15 +198,23 @@ class Loop:
 
     def _watched(self, s: Step, needed: Any) -> Step:
         """With when something was met, to the accuracy of the dense output."""
-        inside = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1) * (s.t - s.begin)
         watch = lambda t: self.fields.watch(self._within(s, t), s.mode)
         nothing = jnp.ones(_INSIDE + 1)
+        inside = self._times(s)
         values = lax.cond(needed, lambda: lax.map(watch, inside), lambda: nothing)
         met = values[1:] < 0
         first = jnp.argmax(met)
         s = s._replace(met=jnp.any(met), low=inside[first], when=inside[first + 1])
         ends = values[first], values[first + 1]
         return lax.cond(s.met, lambda: self._narrowed(s, watch, *ends), lambda: s)
+
+    def _times(self, s: Step) -> Any:
+        """At which the last step is looked at."""
+        return s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1) * (s.t - s.begin)
+
+    def _states(self, s: Step) -> Any:
+        """At these times but the first; the last is the step's own end."""
+        return jax.vmap(lambda t: self._within(s, t))(self._times(s)[1:]).at[-1].set(s.y)
 
     def _narrowed(self, s: Step, watch: Any, above: Any, below: Any) -> Step:
         """With the time narrowed down at which what is watched turned negative."""
@@ -279,7 +297,6 @@ class Loop:
             phase=jnp.where(inside, jnp.where(near, there, again), _STEPS),
             step=s._replace(
                 when=jnp.where(inside & near, after, s.when),
-                plain=jnp.asarray(False),
             ),
             target=after,
             polished=c.polished + 1,
@@ -296,6 +313,7 @@ class Loop:
                 lambda: self.crossings.crossed(c.crossing, mode),
                 lambda: self.slides.begun(c.crossing, mode),
                 lambda: self.slides.ended(c.leaving, mode),
+                lambda: self.crossings.passed(self._states(c.step), mode),
             ],
         )
 
@@ -315,12 +333,25 @@ class Loop:
     def _crossed(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
         """Beyond a crossing: go on there, if that is clear, or slide."""
         s, crossing = c.step, c.crossing
-        found = self.crossings.beyond(crossing, s.look, s.t - s.low, s.t - s.begin, mode)
-        mode, plain, clear, returns = found
+        mode, clear, returns = self.crossings.beyond(crossing, s.look, s.t - s.begin, mode)
         slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
-        c = c._replace(step=s._replace(plain=plain))
+        jump = jnp.max(jnp.abs(s.look.slope - crossing.slope), initial=0.0)
         c = self._made(c, clear, "cross", crossing.other, mode, limits)
-        return c._replace(phase=jnp.where(slides, _SLIDES, c.phase))
+        return c._replace(phase=jnp.where(slides, _SLIDES, c.phase), jump=jump)
+
+    def _passed(self, c: _Carry, mode: Arguments) -> _Carry:
+        """At a step's end beyond crossings: go on there, if they are lost in its error."""
+        s, rest = c.step, c.step.t - c.step.low
+        value, slope = jax.value_and_grad(lambda y: self.fields.program(y, s.mode.weights)[0])(s.y)
+        mode, lost = self.crossings.is_lost(slope, value, s.look, rest, mode)
+        count = jnp.sum(jnp.asarray(mode.active) & ~jnp.asarray(s.mode.active))
+        lost &= count > 0
+        over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
+        return c._replace(
+            phase=jnp.where(lost, _STEPS, _LOCATES),
+            step=jax.tree.map(lambda a, b: jnp.where(lost, a, b), over, s),
+            jump=jnp.max(jnp.abs(s.look.slope - slope), initial=0.0),
+        )
 
     def _begun(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
         """In a slide: go on in it, if that is clear."""

@@ -82,7 +82,8 @@ class Machine:
     ) -> tuple[Step, Mode]:
         """(where the loop of steps ends, the mode there); see `Loop`."""
         s = self._looped(t, y, next_t, mode, limits)
-        if s.events:
+        self.counts["passed"] += int(s.passed)
+        if s.events or s.passed:
             mode = mode.replaced(s.mode.weights, s.mode.active)
         self.counts["steps"] += int(s.accepted)
         self.counts["rejected"] += int(s.rejected)

@@ -7,7 +7,6 @@ from scipy.optimize import brentq
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
-from steepest.flow._decide import Decider
 from steepest.flow._field import Look
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
@@ -71,24 +70,23 @@ class Solver:
         t, next_t = 0.0, self.width(0.0, y, mode)
         at_once, last = 0, -1.0
         while True:
+            before = mode
             s, mode = machine.advance(t, y, next_t, mode, self.limits(mode))
             if s.events:
                 count = int(s.events)
                 self.meeting.made(mode, s)
                 last, at_once = float(s.times[count - 1]), 0
+                if saving.by_step:  # this one event ended the step
+                    saving.step(s._replace(begin=t, start=y), last, s.y, before)
             self.y = s.y
             if not s.finite:
                 raise SolverError(self.blow_up(s))
             t, y, next_t = float(s.t), s.y, float(s.next_t)
             taken = t > float(s.begin)
-            passed = None
-            if taken and s.met and not s.plain and self.through:
-                passed = self.passed_over(s, mode)
-            met = self.happened(s, mode) if taken and passed is None else None
+            met = self.happened(s, mode) if taken else None
             if met is None:
                 if taken:
-                    saving.step(s, t, y, mode)
-                mode = passed or mode
+                    saving.step(s, t, y, before if saving.by_step else mode)
             else:
                 t, look, left = met
                 y = self.y = look.y
@@ -112,8 +110,9 @@ class Solver:
 
     def limits(self, mode: Mode) -> Limits:
         """Of the next loop of steps."""
-        events = min(MOST_MADE, self.max_events - len(self.meeting.events))
-        in_loop = self.through and not mode.joined and not self.saving.by_step
+        most = 1 if self.saving.by_step else MOST_MADE
+        events = min(most, self.max_events - len(self.meeting.events))
+        in_loop = self.through and not mode.joined
         return Limits(
             until=self.saving.until,
             end=self.request.t1,
@@ -136,36 +135,6 @@ class Solver:
             return float(s.when), s.look, bool(s.left)
         met = self.bracketed(s, mode) if s.met else None
         return None if met is None else (*met, False)
-
-    def passed_over(self, s: Step, mode: Mode) -> Mode | None:
-        """The mode after crossings in the last step that are lost in its error, or None.
-
-        On the far side the piece that was integrated goes on; its velocity is off by the jump of
-        the gradient, for the rest of the step.
-        """
-        y, rest = np.asarray(s.y), float(s.t) - float(s.low)
-        decider = Decider(self.machine, y, lambda size, _: 0.0 * size)
-        look = decider.look(mode)
-        ahead = decider.ties(mode, look.keys)
-        after = mode
-        for base, other in ahead:
-            if not after.active[base] or len(after.members(base)) > 1:
-                return None
-            after = after.crossed(base, other)
-        if not ahead:
-            return None
-        beyond = decider.look(after)
-        turn = beyond.slope - look.slope
-        share = 0.1 * (self.machine.atol + self.machine.rtol * float(np.max(np.abs(y))))
-        if np.max(np.abs(turn)) * rest > share or decider.violations(after) != ([], []):
-            return None
-        # The two pieces part by no more than the jump lets them: f is continuous.
-        parted = np.linalg.norm(turn) * np.linalg.norm(look.velocity) * rest
-        rounding = 1e-12 * (abs(float(look.value)) + abs(float(beyond.value)))
-        if abs(float(beyond.value) - float(look.value)) > 4 * parted + rounding:
-            return None
-        self.machine.counts["passed"] += len(ahead)
-        return after
 
     def bracketed(self, s: Step, mode: Mode) -> tuple[float, Look] | None:
         """When something was met, where a margin bends too much for Newton's method, and the mode

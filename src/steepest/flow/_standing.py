@@ -45,9 +45,9 @@ class Step(NamedTuple):
             not, and something was met, both times are near to it to the accuracy of the dense
             output.
         left: whether a multiplier out of its bounds ends it.
-        plain: whether what was met is one crossing whose jump is not lost in the step's error.
         look: what was looked at last.
         mode: after the events that were made.
+        passed: how many crossings are lost in the errors of their steps.
         events, times, kinds, candidates: how many, when, which of `KINDS`, and what is taken, held
             or let go there.
     """
@@ -68,9 +68,9 @@ class Step(NamedTuple):
     when: Any
     located: Any
     left: Any
-    plain: Any
     look: Look
     mode: Arguments
+    passed: Any
     events: Any
     times: Any
     kinds: Any
