@@ -2,8 +2,20 @@
 
 import os
 import signal
+from importlib.metadata import version
 
 from hypothesis import settings
+
+# Most of the tests' time is XLA's compiler on programs that then run for milliseconds: a gradient
+# flow compiles in under half of it without optimisation, by the emitters that need no MLIR, in one
+# thread (each core has its worker). It is set before JAX starts, and for the processes that tests
+# start too. XLA aborts on a flag that it does not know, so other versions get none.
+if version("jaxlib").startswith("0.10."):
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+        " --xla_cpu_parallel_codegen_split_count=1",
+    )
 
 # A shell that starts something in the background has it ignore SIGINT, and so its children: the
 # tests of Ctrl-C would wait for what never comes.
