@@ -172,6 +172,8 @@ class Crossings:
             states: in a step, (states, d).
             mode: that the step was taken in.
         """
+        if not self.gated.sites:
+            return mode
 
         def ahead(y: Any) -> Any:
             keys, found = self.fields.program(y, mode.weights)[1], []
