@@ -6,7 +6,7 @@ A rule gives None where it has none: a float is then mixed and goes on as any ot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from steepest.pieces._cases import (
 from steepest.pieces._double import evaluate_equation
 
 
+@runtime_checkable
 class Run(Protocol):
     """An interpretation of a program."""
 

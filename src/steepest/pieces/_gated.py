@@ -33,6 +33,7 @@ from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._margins import PAIRED, Margins, outcomes
+from steepest.pieces._named import NAMED
 from steepest.pieces._peaks import Peaks, Peak, follow, is_peak, negated
 from steepest.pieces._program import Program
 from steepest.pieces._sites import NormSite, Site
@@ -155,6 +156,9 @@ class _Run:
         inner = called_jaxpr(eqn)
         if inner is not None:
             outermost = self.call is None and defined_by_jax(inner.jaxpr)
+            arguments, rule = NAMED.get(eqn.params.get("name"), (0, None))
+            if rule is not None and arguments == len(values) and defined_by_jax(inner.jaxpr):
+                return [(rule(self, eqn, values), True)]
             if outermost:
                 self.call = eqn
             outs = self.jaxpr(inner, inputs)
@@ -271,6 +275,7 @@ class _Run:
         if not value.is_float:
             self.refuse(eqn, value)
         if value.root is None:
+            self.margins.mixed(value, value.mean)
             return value.mean
         root = self.plain(value.root)
         found = self.mixed_squares.setdefault(id(value), (value, root * root))[1]
@@ -309,7 +314,13 @@ class _Run:
         atom = Atom((key, shape), self.known[key, shape])
         first, second = outcomes(name, values)
         both = (first, second) if sign > 0 else (second, first)
-        return Cases((atom,), both, shape, not CHOICES[name].continuous)
+        out = Cases((atom,), both, shape, not CHOICES[name].continuous)
+        if len(values) == 2:
+            self.margins.bounded(name, values, out)
+        return out
+
+    def positive_part(self, eqn: Any, value: Any) -> Cases:
+        return self.pair("max", eqn, [value, np.zeros(())])
 
     def site(self, name: str, eqn: Any, keys: Any) -> Any:
         """The weights of the next choice; its keys are kept."""

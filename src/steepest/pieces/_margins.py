@@ -45,6 +45,8 @@ class Margins:
         # By the id of a number, the number beside it: an id may come back once it is forgotten.
         self._names: dict[int, tuple[Any, Hashable]] = {}
         self._signs: dict[int, tuple[Any, Margin]] = {}
+        # Of max(x, c) and min(x, c): x, c, and whether it is the maximum.
+        self._bounded: dict[int, tuple[Any, Any, float, bool]] = {}
 
     def name(self, value: Any) -> Hashable:
         """The same for the same number, and for numbers that are one constant throughout."""
@@ -69,6 +71,7 @@ class Margins:
 
     def between(self, first: Any, second: Any) -> Margin:
         """Of two numbers."""
+        first, second = self._freed(first, second), self._freed(second, first)
         if self.constant(second) == 0:
             return self.of(first)
         if self.constant(first) == 0:
@@ -76,6 +79,28 @@ class Margins:
             return key, -sign
         a, b = self.name(first), self.name(second)
         return ((a, b), 1) if str(a) <= str(b) else ((b, a), -1)
+
+    def _freed(self, value: Any, other: Any) -> Any:
+        """x for max(x, c) beside a number larger than c, and for min(x, c) beside a smaller one."""
+        against = self.constant(other)
+        while against is not None and id(value) in self._bounded:
+            _, inside, bound, is_max = self._bounded[id(value)]
+            if not (bound < against if is_max else bound > against):
+                break
+            value = inside
+        return value
+
+    def bounded(self, name: str, values: list[Any], out: Any) -> None:
+        """Keep that a result is a maximum or minimum with a constant."""
+        for x, bound in (values, values[::-1]):
+            constant = self.constant(bound)
+            if name in ("max", "min") and constant is not None:
+                self._bounded[id(out)] = (out, x, constant, name == "max")
+
+    def mixed(self, cases: Any, out: Any) -> None:
+        """Keep that a number is what another one with cases was mixed to."""
+        if id(cases) in self._bounded:
+            self._bounded[id(out)] = (out, *self._bounded[id(cases)][1:])
 
     def note(self, name: str, values: list[Any], out: Any) -> None:
         """Keep what an equation tells of its result."""
