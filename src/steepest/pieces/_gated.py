@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 from jax.extend import core as jex_core
 
@@ -37,11 +38,16 @@ from steepest.pieces._named import NAMED
 from steepest.pieces._peaks import Peaks, Peak, follow, is_peak, negated
 from steepest.pieces._program import Program
 from steepest.pieces._sites import NormSite, Site
+from steepest.pieces._sorting import ascending
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
 _LONGEST_SCAN = 1000
 _SMALL = 4096  # entries of what is computed while the program is traced
+
+
+class _NoIndex:
+    """Places in a sorted order, for which there is no rule."""
 
 
 class Gated:
@@ -178,6 +184,13 @@ class _Run:
             values = [self.plain(value, eqn) for value in values]
             inputs = [(v, varies) for v, (_, varies) in zip(values, inputs, strict=True)]
         floats = any(varies and smooth.is_float(value) for value, varies in inputs)
+        if floats and name == "sort" and len(values) == 1:
+            return [(ascending(self, eqn, values[0], eqn.params["dimension"]), True)]
+        if floats and name == "top_k":
+            rows = ascending(self, eqn, values[0], eqn.params["axis"])
+            rows = jnp.flip(rows, eqn.params["axis"])
+            first = lax.slice_in_dim(rows, 0, eqn.params["k"], axis=eqn.params["axis"])
+            return [(first, True), (_NoIndex(), True)]
         if floats and name in MADE_OF:
             return [(MADE_OF[name](self, eqn, values), True)]
         if floats and name in EQUALITIES:
