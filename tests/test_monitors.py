@@ -30,7 +30,7 @@ RUNS = {
     ids=["raises", "is no JAX", "a string", "an object"],
 )
 def test_a_monitor_that_cannot_be_is_named(run, monitor, told):
-    with pytest.raises(st.errors.ArgumentError, match=told):
+    with pytest.raises(st.ArgumentError, match=told):
         run({"fine": jnp.sum, "mine": monitor})
 
 

@@ -6,40 +6,28 @@ A rule gives None where it has none: a float is then mixed and goes on as any ot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from steepest.pieces import _smooth as smooth
 from steepest.pieces._cases import (
     MOST,
     Atom,
     Cases,
+    Run,
     combined,
     count,
+    full_weights,
     is_number,
     joint,
-    number,
     truth,
 )
 from steepest.pieces._double import evaluate_equation
-
-
-@runtime_checkable
-class Run(Protocol):
-    """An interpretation of a program."""
-
-    def plain(self, value: Any) -> Any:
-        """A number without cases."""
-        ...
-
-    def refuse(self, eqn: Any, value: Any = None) -> NoReturn:
-        """An error that names the line."""
-        ...
-
 
 Inputs = list[tuple[Any, bool]]
 
@@ -49,6 +37,7 @@ _STEPS = smooth.ELEMENTWISE_CHOICES | {"clamp", "rem", "is_finite", "shift_left"
 _ROOTS = frozenset({"sqrt", "rsqrt", "cbrt", "pow"})
 _ADDS = frozenset({"add", "sub", "add_any"})
 _SQUARES = frozenset({"square", "integer_pow", "mul"})
+_SMALL = 4096  # entries of what is computed while the program is traced
 _LARGE = 700.0  # exp of more is not finite
 _EXPONENTIALS = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 _ALONG = frozenset(
@@ -67,7 +56,9 @@ def with_cases(run: Run, eqn: Any, inputs: Inputs) -> Cases | None:
         return _joined(run, eqn, inputs)
     if name in smooth.STRUCTURAL and len(inputs) == 1 and name != "convert_element_type":
         return _moved(eqn, inputs[0][0])
-    if name in _STEPS and flat or name in smooth.ELEMENTWISE - _STEPS - _ROOTS:
+    if name == "pow" and inputs[0][0].__class__ is Cases and inputs[0][0].is_size:
+        return _power_of_a_size(inputs[0][0], inputs[1])
+    if (name in _STEPS and flat) or name in smooth.ELEMENTWISE - _STEPS - _ROOTS:
         return elementwise(run, eqn, inputs, flat)
     return _at_an_index(eqn, inputs)
 
@@ -78,7 +69,7 @@ def elementwise(run: Run, eqn: Any, inputs: Inputs, flat: bool) -> Cases | None:
     values = _few_enough(run, name, [value for value, _ in inputs])
     if not any(isinstance(value, Cases) for value in values):
         return None
-    shape = np.broadcast_shapes(*(np.shape(_like(value)) for value in values))
+    shape = np.broadcast_shapes(*(shape_of(value) for value in values))
 
     def each(taken: list[Any]) -> Any:
         if name == "select_n" and is_number(taken[0]):
@@ -98,8 +89,16 @@ def elementwise(run: Run, eqn: Any, inputs: Inputs, flat: bool) -> Cases | None:
     return found
 
 
-def _like(value: Any) -> Any:
-    return np.broadcast_to(0, value.shape) if isinstance(value, Cases) else value
+def _power_of_a_size(size: Cases, exponent: tuple[Any, bool]) -> Cases | None:
+    """abs(x)^p with 1 < p < 2, whose slope goes to 0 with x: each case is 0 beyond its end."""
+    p, varies = exponent
+    if varies or isinstance(p, Tracer) or not 1 < float(np.min(p)) <= float(np.max(p)) < 2:
+        return None
+
+    def power(x: Any) -> Any:
+        return jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** p, 0.0)
+
+    return Cases(size.atoms, tuple(map(power, size.values)), size.shape, False)
 
 
 def _defined(value: Any, shape: tuple[int, ...]) -> Any:
@@ -128,9 +127,16 @@ def _guarded(name: str, params: Any, full: list[Any], means: list[Any]) -> list[
     ]
 
 
+def is_small(aval: Any) -> bool:
+    """Whether an array is of whole numbers or truth values, and few."""
+    kind = getattr(aval, "dtype", None)
+    whole = any(jnp.issubdtype(kind, k) for k in (np.integer, np.bool_)) if kind else False
+    return whole and aval.size <= _SMALL
+
+
 def _now(compute: Callable[[], Any], taken: Sequence[Any]) -> Any:
     """While the program is traced, if what it takes is known then; else as any computation."""
-    if any(isinstance(value, jax.core.Tracer) for value in taken):
+    if any(isinstance(value, Tracer) for value in taken):
         return compute()
     with jax.ensure_compile_time_eval():
         found = np.asarray(compute())
@@ -142,16 +148,11 @@ def _few_enough(run: Run, name: str, values: list[Any]) -> list[Any]:
     """With floats mixed where that is the same, or where there are too many cases."""
     mine = [value for value in values if isinstance(value, Cases)]
     rank = max(len(value.shape) for value in mine)
-    atoms = joint(mine, rank)
-    mixed = lambda which: [
-        run.plain(v) if isinstance(v, Cases) and v.is_float and which(v) else v for v in values
-    ]
-    if name in _ADDS and len(mine) == 2 and len(atoms) > max(len(m.atoms) for m in mine):
-        values = mixed(lambda v: True)
-    elif name == "mul" and len(atoms) == sum(len(m.atoms) for m in mine) > 1 and len(mine) == 2:
-        values = mixed(lambda v: True)
-    elif count(atoms) > MOST:
-        values = mixed(lambda v: True)
+    atoms, sizes = joint(mine, rank), [len(value.atoms) for value in mine]
+    apart = name in _ADDS and len(atoms) > max(sizes)
+    apart |= name == "mul" and len(mine) == 2 and len(atoms) == sum(sizes)
+    if apart or count(atoms) > MOST:
+        values = [run.plain(v) if isinstance(v, Cases) and v.is_float else v for v in values]
     mine = [value for value in values if isinstance(value, Cases)]
     if mine and count(joint(mine, rank)) > MOST:
         return [_alone(v) if isinstance(v, Cases) and v.dtype == np.bool_ else v for v in values]
@@ -164,11 +165,6 @@ def _alone(value: Cases) -> Cases:
 
 
 # ---- what moves numbers about
-
-
-def _full(atom: Atom, shape: tuple[int, ...]) -> Any:
-    atom = atom.with_rank(len(shape))
-    return jnp.broadcast_to(atom.weights, (atom.outcomes, *shape))
 
 
 def _moved(eqn: Any, value: Cases) -> Cases:
@@ -193,7 +189,7 @@ def _moved_atom(eqn: Any, atom: Atom, shape: tuple[int, ...]) -> Atom:
     if name == "squeeze":
         lengths = np.delete(atom.shape, eqn.params["dimensions"])
         return Atom(atom.key, jnp.reshape(atom.weights, (m, *lengths)))
-    weights = jax.vmap(lambda w: evaluate_equation(eqn, [w])[0])(_full(atom, shape))
+    weights = jax.vmap(lambda w: evaluate_equation(eqn, [w])[0])(full_weights(atom, shape))
     longer = lambda s: tuple(n for n in s if n != 1)
     if name == "reshape" and longer(shape) == longer(out):
         return Atom(atom.key, weights)
@@ -212,7 +208,7 @@ def _joined(run: Run, eqn: Any, inputs: Inputs) -> Cases | None:
     atoms = joint(mine, len(shape))
     if all(atom.shape[axis] == 1 for atom in atoms) and count(atoms) <= MOST:
         flat = all(v.flat if isinstance(v, Cases) else not varies for v, varies in inputs)
-        lengths = [np.shape(_like(part)) for part in parts]
+        lengths = [shape_of(part) for part in parts]
 
         def each(taken: list[Any]) -> Any:
             with_shape = list(zip(taken, lengths, strict=True))
@@ -332,51 +328,7 @@ def _at_an_index(eqn: Any, inputs: Inputs) -> Cases | None:
     if int(np.prod(rows)) != int(np.prod(shape)) or any(a.shape[-1] > 1 for a in found.atoms):
         return None
     placed = [
-        Atom((a.key, "row"), jnp.reshape(_full(a, (*rows, 1)), (a.outcomes, *shape)))
+        Atom((a.key, "row"), jnp.reshape(full_weights(a, (*rows, 1)), (a.outcomes, *shape)))
         for a in found.atoms
     ]
     return Cases(tuple(placed), found.values, shape, False)
-
-
-# ---- control
-
-
-def branched(which: Cases, column: Sequence[tuple[Any, bool]]) -> Cases:
-    """One of several results, by a number that has cases."""
-    results = [result for result, _ in column]
-    shape = np.shape(_like(results[0]))
-    last = len(results) - 1
-    flat = all(v.flat if isinstance(v, Cases) else not varies for v, varies in column)
-
-    def each(taken: list[Any]) -> Any:
-        index, *rest = taken
-        if is_number(index):
-            return rest[min(max(int(index), 0), last)]
-        whole = [jnp.broadcast_to(value, shape) for value in rest]
-        return lax.select_n(jnp.clip(jnp.asarray(index, int), 0, last), *whole)
-
-    return combined([which, *results], shape, flat, each)
-
-
-def row_of(run: Run, value: Any, t: int) -> Any:
-    """value[t]."""
-    if not isinstance(value, Cases):
-        return value[t]
-    if value.is_float:
-        return run.plain(value)[t]
-    atoms = tuple(
-        Atom((atom.key, "row", t), _full(atom, value.shape)[:, t]) for atom in value.atoms
-    )
-    values = tuple(v if is_number(v) else v[t] for v in value.values)
-    return Cases(atoms, values, value.shape[1:], value.flat)
-
-
-def stacked(run: Run, eqn: Any, column: Sequence[Any]) -> Any:
-    """The rows of a result."""
-    mine = [value for value in column if isinstance(value, Cases)]
-    if not mine or mine[0].is_float:
-        return jnp.stack([run.plain(value) for value in column])
-    if mine[0].dtype != np.bool_:
-        run.refuse(eqn, mine[0])
-    weight = lambda v: v.share(True) if isinstance(v, Cases) else jnp.asarray(v, jnp.float64)
-    return truth(object(), jnp.stack([weight(value) for value in column]))

@@ -1,10 +1,10 @@
 """Numbers that have a value of their own for each outcome of some choices.
 
-x > 0 is True or False, (x > 0) + (x > 1) is 0, 1 or 2, and where(x > 0, x, −x) is x or −x. Where a
-flow moves along a kink the outcomes have weights, and what has cases is Σ weight · value. As long as
-numbers stay place by place, that is put off: products, powers and logic are done case by case, so
-that where(x > 0, x, −x) · where(x > 0, 1, 4) has two cases and is linear in the weights. Done with
-the mixed numbers it would be a square of the weights, which bends where the function has one kink.
+x > 0 is True or False, (x > 0) + (x > 1) is 0, 1 or 2, and where(x > 0, x, −x) is x or −x. Where
+a flow moves along a kink the outcomes have weights, and what has cases is Σ weight · value. As long
+as numbers stay place by place, that is put off: products, powers and logic are done case by case,
+so that where(x > 0, x, −x) · where(x > 0, 1, 4) has two cases and is linear in the weights. Done
+with the mixed numbers it would be a square of them, which bends where the function has one kink.
 """
 
 from __future__ import annotations
@@ -13,12 +13,25 @@ import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 
 MOST = 64  # cases of one number
+
+
+@runtime_checkable
+class Run(Protocol):
+    """An interpretation of a program."""
+
+    def plain(self, value: Any) -> Any:
+        """A number without cases."""
+        ...
+
+    def refuse(self, eqn: Any, *values: Any) -> NoReturn:
+        """An error that names the line."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +78,7 @@ class Cases:
         shape: of the array.
         flat: no value depends on x.
         root: what it is the square of, if it is one.
+        is_size: whether it is the absolute value of something.
     """
 
     atoms: tuple[Atom, ...]
@@ -72,6 +86,7 @@ class Cases:
     shape: tuple[int, ...]
     flat: bool
     root: Any = None
+    is_size: bool = False
 
     @property
     def dtype(self) -> Any:
@@ -108,6 +123,16 @@ def is_number(value: Any) -> bool:
 
 def number(value: Any, dtype: Any = None) -> Any:
     return np.asarray(value, dtype)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    return value.shape if isinstance(value, Cases) else np.shape(value)
+
+
+def full_weights(atom: Atom, shape: tuple[int, ...]) -> Any:
+    """Its weights in every place, (m, *shape)."""
+    atom = atom.with_rank(len(shape))
+    return jnp.broadcast_to(atom.weights, (atom.outcomes, *shape))
 
 
 def weights_of(atoms: Sequence[Atom]) -> list[Any]:

@@ -27,7 +27,8 @@ from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
-from steepest.pieces._case_rules import branched, row_of, stacked, with_cases
+from steepest.pieces._case_control import branched, row_of, stacked
+from steepest.pieces._case_rules import is_small, with_cases
 from steepest.pieces._cases import MOST, Atom, Cases, truth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
@@ -35,19 +36,15 @@ from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._margins import PAIRED, Margins, outcomes
 from steepest.pieces._named import NAMED
-from steepest.pieces._peaks import Peaks, Peak, follow, is_peak, negated
+from steepest.pieces._peaks import Peak, Peaks, follow, is_peak, negated
 from steepest.pieces._program import Program
+from steepest.pieces._refused import Places, refuse
 from steepest.pieces._sites import NormSite, Site
 from steepest.pieces._sorting import ascending
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
 _LONGEST_SCAN = 1000
-_SMALL = 4096  # entries of what is computed while the program is traced
-
-
-class _NoIndex:
-    """Places in a sorted order, for which there is no rule."""
 
 
 class Gated:
@@ -177,6 +174,8 @@ class _Run:
             return self.scan(eqn, inputs)
         if name == "cond":
             return self.cond(eqn, inputs)
+        if any(isinstance(value, Places) for value in values):
+            self.refuse(eqn, *values)
         if any(isinstance(value, Cases) for value in values):
             found = with_cases(self, eqn, inputs)
             if found is not None:
@@ -190,7 +189,7 @@ class _Run:
             rows = ascending(self, eqn, values[0], eqn.params["axis"])
             rows = jnp.flip(rows, eqn.params["axis"])
             first = lax.slice_in_dim(rows, 0, eqn.params["k"], axis=eqn.params["axis"])
-            return [(first, True), (_NoIndex(), True)]
+            return [(first, True), (Places(), True)]
         if floats and name in MADE_OF:
             return [(MADE_OF[name](self, eqn, values), True)]
         if floats and name in EQUALITIES:
@@ -251,28 +250,12 @@ class _Run:
         if self.found is not None:
             self.gated.root_lines += [user_line(self.call or eqn)] * roots.size
 
-    def refuse(self, eqn: Any, value: Any = None) -> NoReturn:
-        if isinstance(value, Cases):
-            kind = "truth values" if value.dtype == np.bool_ else "whole numbers"
-            raise UnsupportedPrimitiveError(
-                f"{kind} that come of comparisons go into `{eqn.primitive.name}` at "
-                f"{user_line(self.call or eqn)}, for which there is no rule along a flow, or none "
-                f"with more than {MOST} cases for one number; make them numbers first, with "
-                "jax.numpy's where, or with astype(float)."
-            )
-        raise UnsupportedPrimitiveError(
-            f"no rule for `{eqn.primitive.name}`, which depends on x, at "
-            f"{user_line(self.call or eqn)}, along a flow; write that step with jax.numpy's "
-            "maximum, minimum, abs or where."
-        )
+    def refuse(self, eqn: Any, *values: Any) -> NoReturn:
+        refuse(eqn.primitive.name, user_line(self.call or eqn), list(values))
 
     def constant(self, eqn: Any, values: list[Any]) -> list[Any]:
         """What does not depend on x. Indices and the like are computed now, to be looked at."""
-        small = all(
-            var.aval.size <= _SMALL and not jnp.issubdtype(var.aval.dtype, np.inexact)
-            for var in eqn.outvars
-            if hasattr(var.aval, "dtype") and not jnp.issubdtype(var.aval.dtype, jax.dtypes.extended)
-        )
+        small = all(is_small(var.aval) for var in eqn.outvars)
         if small and not any(isinstance(value, Tracer) for value in values):
             with jax.ensure_compile_time_eval():
                 return [np.asarray(out) for out in evaluate_equation(eqn, values)]
@@ -327,7 +310,7 @@ class _Run:
         atom = Atom((key, shape), self.known[key, shape])
         first, second = outcomes(name, values)
         both = (first, second) if sign > 0 else (second, first)
-        out = Cases((atom,), both, shape, not CHOICES[name].continuous)
+        out = Cases((atom,), both, shape, not CHOICES[name].continuous, None, name == "abs")
         if len(values) == 2:
             self.margins.bounded(name, values, out)
         return out
@@ -370,11 +353,11 @@ class _Run:
             outs.append(results[n_carry:])
         if p["reverse"]:
             outs.reverse()
-        stacked = [
+        columns = [
             (stacked(self, eqn, [v for v, _ in column]), any(varies for _, varies in column))
             for column in zip(*outs, strict=True)
         ]
-        return [*carry, *stacked]
+        return [*carry, *columns]
 
     def cond(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         (which, varies), *operands = inputs
