@@ -25,6 +25,7 @@ from steepest.pieces._cases import (
     full_weights,
     is_number,
     joint,
+    shape_of,
     truth,
 )
 from steepest.pieces._double import evaluate_equation
