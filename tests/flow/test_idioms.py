@@ -88,6 +88,11 @@ def test_interpolation_is_a_sum_of_kinks():
     np.testing.assert_allclose(*ends, atol=1e-8)
 
 
+def test_the_first_power_of_a_size_is_the_size():
+    run = st.gradient_inclusion(lambda x: jnp.abs(x) ** 1.0, 0.5, 1.0)
+    assert [(e.kind, pytest.approx(e.time)) for e in run.events] == [("slide", 0.5), ("stop", 0.5)]
+
+
 def test_a_power_whose_slope_vanishes_at_its_kink():
     """x' = −1.5 √x: √x falls by 0.75 t, and 0 is reached in finite time."""
     run = st.gradient_inclusion(lambda x: jnp.abs(x) ** 1.5, 1.0, 2.0, saveat=[0.5, 1.0, 2.0])

@@ -91,10 +91,15 @@ def elementwise(run: Run, eqn: Any, inputs: Inputs, flat: bool) -> Cases | None:
 
 
 def _power_of_a_size(size: Cases, exponent: tuple[Any, bool]) -> Cases | None:
-    """abs(x)^p with 1 < p < 2, whose slope goes to 0 with x: each case is 0 beyond its end."""
+    """abs(x)^p with 1 < p < 2, whose slope goes to 0 with x: each case is 0 beyond its end.
+
+    With p = 1 it is abs(x).
+    """
     p, varies = exponent
-    if varies or isinstance(p, Tracer) or not 1 < float(np.min(p)) <= float(np.max(p)) < 2:
+    if varies or isinstance(p, Tracer) or not 1 <= float(np.min(p)) <= float(np.max(p)) < 2:
         return None
+    if np.all(np.asarray(p) == 1):
+        return size
 
     def power(x: Any) -> Any:
         return jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** p, 0.0)
