@@ -18,7 +18,7 @@ from jaxtyping import PyTree
 from steepest._batches import Batches, as_batches
 from steepest._raising import reraised
 from steepest.errors import ArgumentError, SolverError
-from steepest.inputs import Point, as_point, check_scalar, is_traced, whole_number
+from steepest.inputs import Point, as_point, check_scalar, is_traced, monitored, whole_number
 from steepest.trajectory import Divergence, Trajectory
 
 _MOST_SAVED = 1000
@@ -314,8 +314,7 @@ class _Loop:
         saved = {
             "values": v,
             "monitors": {
-                name: jax.tree.map(jnp.asarray, monitor(whole))
-                for name, monitor in self.monitors.items()
+                name: monitored(name, monitor, whole) for name, monitor in self.monitors.items()
             },
         }
         return saved | ({"xs": x} if self.keep_states else {})

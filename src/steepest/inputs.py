@@ -20,7 +20,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import PyTree
 
-from steepest.errors import ArgumentError, NotScalarError
+from steepest.errors import ArgumentError, NotScalarError, SteepestError
 
 Scalar = float | int | np.number | np.ndarray | jax.Array  # an array of no axes
 
@@ -216,3 +216,26 @@ def whole_number(value: Any, name: str, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ArgumentError(f"{name} is {value!r}; it must be a whole number, at least {least}.")
     return int(value)
+
+
+def monitored(name: str, monitor: Callable[[PyTree], PyTree], x: PyTree) -> PyTree:
+    """What a monitor tells of x, as arrays.
+
+    Raises:
+        ArgumentError: it raises, or returns what is no array; the error names it.
+    """
+    try:
+        told = monitor(x)
+    except SteepestError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"monitors[{name!r}] raises {type(error).__name__}: {error}. A monitor is called while "
+            "JAX traces it; write it with jax.numpy."
+        ) from error
+    try:
+        return jax.tree.map(jnp.asarray, told)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"monitors[{name!r}] returns {told!r:.60}; it must return arrays or numbers."
+        ) from error

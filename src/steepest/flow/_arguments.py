@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, SolverError
-from steepest.inputs import is_traced, positive
+from steepest.inputs import is_traced, monitored, positive
 from steepest.pieces import Program, trace
 
 _LEAST = 1e-14  # relative tolerances below this are rounding
@@ -62,9 +62,7 @@ class Request:
     def watched(self, y: Any) -> dict[str, Any]:
         """The monitors at a flat state."""
         x = self.whole(y)
-        return {
-            name: jax.tree.map(jnp.asarray, monitor(x)) for name, monitor in self.monitors.items()
-        }
+        return {name: monitored(name, monitor, x) for name, monitor in self.monitors.items()}
 
 
 def as_request(
@@ -104,7 +102,7 @@ def as_request(
         value = float(np.asarray(program(program.start)))
     if not np.isfinite(value):
         raise SolverError(f"f is {value} at x0; start where it is finite.")
-    return Request(
+    request = Request(
         program,
         float(t1),
         _times(saveat, float(t1)),
@@ -112,6 +110,9 @@ def as_request(
         states and saveat is not None,
         seconds,
     )
+    with jax.enable_x64(True):
+        jax.eval_shape(request.watched, request.start)
+    return request
 
 
 def _times(saveat: Any, t1: float) -> np.ndarray | None:

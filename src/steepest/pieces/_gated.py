@@ -15,35 +15,36 @@ It is compiled once, whatever the pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
+from steepest.pieces._case_control import branched, row_of, stacked
+from steepest.pieces._case_rules import is_small, with_cases
+from steepest.pieces._cases import MOST, Atom, Cases, truth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
 from steepest.pieces._interpret import interpret, scan_counts
+from steepest.pieces._margins import PAIRED, Margins, outcomes
+from steepest.pieces._named import NAMED
+from steepest.pieces._peaks import Peak, Peaks, follow, is_peak, negated
 from steepest.pieces._program import Program
+from steepest.pieces._refused import Places, refuse
 from steepest.pieces._sites import NormSite, Site
+from steepest.pieces._sorting import ascending
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
 _LONGEST_SCAN = 1000
-
-
-@dataclass(frozen=True)
-class _Soft:
-    """A truth value as a weight in [0, 1]."""
-
-    weight: Any
 
 
 class Gated:
@@ -130,13 +131,18 @@ class _Run:
         self.roots: list[Any] = []
         # id of a sum of squares → (it, the entries that are squared, on a leading axis).
         self.squares: dict[int, tuple[Any, Any]] = {}
+        self.margins = Margins()
+        # The weights of a choice, by what it turns on.
+        self.known: dict[Hashable, Any] = {}
+        self.peaks: Peaks = {}
+        self.mixed_squares: dict[int, tuple[Cases, Any]] = {}
         self.next = 0
         self.call: Any = None
 
     def run(self, closed: jex_core.ClosedJaxpr, leaves: list[Any]) -> Any:
         with_x = [(leaf, True) for leaf in map(jnp.asarray, leaves)]
         (out,) = self.jaxpr(closed, with_x)
-        return out[0]
+        return self.plain(out[0])
 
     def jaxpr(
         self, closed: jex_core.ClosedJaxpr, args: Sequence[tuple[Any, bool]]
@@ -149,10 +155,13 @@ class _Run:
         name = eqn.primitive.name
         values = [value for value, _ in inputs]
         if not any(varies for _, varies in inputs):
-            return [(out, False) for out in evaluate_equation(eqn, values)]
+            return [(out, False) for out in self.constant(eqn, values)]
         inner = called_jaxpr(eqn)
         if inner is not None:
             outermost = self.call is None and defined_by_jax(inner.jaxpr)
+            arguments, rule = NAMED.get(eqn.params.get("name"), (0, None))
+            if rule is not None and arguments == len(values) and defined_by_jax(inner.jaxpr):
+                return [(rule(self, eqn, values), True)]
             if outermost:
                 self.call = eqn
             outs = self.jaxpr(inner, inputs)
@@ -165,12 +174,29 @@ class _Run:
             return self.scan(eqn, inputs)
         if name == "cond":
             return self.cond(eqn, inputs)
-        if any(isinstance(value, _Soft) for value in values):
-            return [(self.soft(eqn, values), True)]
+        if any(isinstance(value, Places) for value in values):
+            self.refuse(eqn, *values)
+        if any(isinstance(value, Cases) for value in values):
+            found = with_cases(self, eqn, inputs)
+            if found is not None:
+                return [(found, True)]
+            values = [self.plain(value, eqn) for value in values]
+            inputs = [(v, varies) for v, (_, varies) in zip(values, inputs, strict=True)]
         floats = any(varies and smooth.is_float(value) for value, varies in inputs)
+        if floats and name == "sort" and len(values) == 1:
+            return [(ascending(self, eqn, values[0], eqn.params["dimension"]), True)]
+        if floats and name == "top_k":
+            rows = ascending(self, eqn, values[0], eqn.params["axis"])
+            rows = jnp.flip(rows, eqn.params["axis"])
+            first = lax.slice_in_dim(rows, 0, eqn.params["k"], axis=eqn.params["axis"])
+            return [(first, True), (Places(), True)]
         if floats and name in MADE_OF:
             return [(MADE_OF[name](self, eqn, values), True)]
         if floats and name in EQUALITIES:
+            winner = is_peak(self.peaks, values)
+            if winner is not None:
+                is_it = truth(object(), winner)
+                return [(is_it if EQUALITIES[name] else negated(is_it), True)]
             # Equal on a set of measure zero, unless identically: no kink is expected of it.
             return [(out, True) for out in evaluate_equation(eqn, values)]
         if floats and name in CHOICES:
@@ -187,6 +213,9 @@ class _Run:
                 return [(self.norm(eqn, values[0], known[1]), True)]
             self.root(eqn, values)
         outs = evaluate_equation(eqn, values)
+        if len(outs) == 1:
+            self.margins.note(name, values, outs[0])
+            follow(self.peaks, eqn, values, outs[0])
         if floats and len(outs) == 1:
             entries = squared_entries(eqn, values, self.squares)
             if entries is not None:
@@ -221,25 +250,73 @@ class _Run:
         if self.found is not None:
             self.gated.root_lines += [user_line(self.call or eqn)] * roots.size
 
-    def refuse(self, eqn: Any) -> None:
-        raise UnsupportedPrimitiveError(
-            f"no rule for `{eqn.primitive.name}`, which depends on x, at "
-            f"{user_line(self.call or eqn)}, along a flow; write that step with jax.numpy's "
-            "maximum, minimum, abs or where."
-        )
+    def refuse(self, eqn: Any, *values: Any) -> NoReturn:
+        refuse(eqn.primitive.name, user_line(self.call or eqn), list(values))
+
+    def constant(self, eqn: Any, values: list[Any]) -> list[Any]:
+        """What does not depend on x. Indices and the like are computed now, to be looked at."""
+        small = all(is_small(var.aval) for var in eqn.outvars)
+        if small and not any(isinstance(value, Tracer) for value in values):
+            with jax.ensure_compile_time_eval():
+                return [np.asarray(out) for out in evaluate_equation(eqn, values)]
+        outs = evaluate_equation(eqn, values)
+        if len(outs) == 1:
+            self.margins.note(eqn.primitive.name, values, outs[0])
+        return outs
+
+    def plain(self, value: Any, eqn: Any = None) -> Any:
+        """A number without cases: the mixed one."""
+        if not isinstance(value, Cases):
+            return value
+        if not value.is_float:
+            self.refuse(eqn, value)
+        if value.root is None:
+            self.margins.mixed(value, value.mean)
+            return value.mean
+        root = self.plain(value.root)
+        found = self.mixed_squares.setdefault(id(value), (value, root * root))[1]
+        self.squares[id(found)] = (found, root[None])
+        return found
 
     def choose(self, name: str, eqn: Any, values: list[Any]) -> Any:
         row = CHOICES[name]
-        if not row.continuous and name not in COMPARISONS and name != "sign":
+        if not row.continuous and name not in COMPARISONS | {"sign", "argmax", "argmin"}:
             self.refuse(eqn)
+        if name in PAIRED:
+            return self.pair(name, eqn, values)
         keys = row.keys(values, eqn.params, None)
-        weights = self.site(name, eqn, keys)
-        if name in COMPARISONS:
-            truth = 0 if name in ("gt", "ge") else 1
-            return _Soft(weights[truth])
-        if name == "sign":
-            return weights[0] - weights[1]
-        return row.sign * mixed(keys, weights)
+        largest = name in ("reduce_max", "argmax")
+        key = (largest, self.margins.name(values[0]), tuple(eqn.params["axes"]))
+        if key not in self.known:
+            self.known[key] = self.site(name, eqn, keys)
+        weights = self.known[key]
+        if name in ("argmax", "argmin"):
+            if len(keys) > MOST:
+                self.refuse(eqn)
+            numbers = tuple(np.arange(len(keys), dtype=eqn.params["index_dtype"]))
+            return Cases((Atom(key, weights),), numbers, keys.shape[1:], True)
+        out = row.sign * mixed(keys, weights)
+        self.peaks[id(out)] = Peak.of(out, values[0], tuple(eqn.params["axes"]), weights)
+        return out
+
+    def pair(self, name: str, eqn: Any, values: list[Any]) -> Cases:
+        """A choice between two: one with others that turn on the same."""
+        key, sign = self.margins.of(*values) if len(values) == 1 else self.margins.between(*values)
+        keys = CHOICES[name].keys(values, eqn.params, None)
+        shape = keys.shape[1:]
+        if (key, shape) not in self.known:
+            weights = self.site(name, eqn, keys)
+            self.known[key, shape] = weights if sign * PAIRED[name] > 0 else weights[::-1]
+        atom = Atom((key, shape), self.known[key, shape])
+        first, second = outcomes(name, values)
+        both = (first, second) if sign > 0 else (second, first)
+        out = Cases((atom,), both, shape, not CHOICES[name].continuous, None, name == "abs")
+        if len(values) == 2:
+            self.margins.bounded(name, values, out)
+        return out
+
+    def positive_part(self, eqn: Any, value: Any) -> Cases:
+        return self.pair("max", eqn, [value, np.zeros(())])
 
     def site(self, name: str, eqn: Any, keys: Any) -> Any:
         """The weights of the next choice; its keys are kept."""
@@ -257,32 +334,6 @@ class _Run:
         self.next += 1
         return jnp.reshape(self.weights[site.start : site.start + site.size], keys.shape)
 
-    def soft(self, eqn: Any, values: list[Any]) -> Any:
-        """Logic on weights, exact for 0 and 1; a select mixes what it selects from."""
-        name = eqn.primitive.name
-        weight = lambda v: v.weight if isinstance(v, _Soft) else jnp.asarray(v, jnp.float64)
-        if name == "select_n" and isinstance(values[0], _Soft) and len(values) == 3:
-            which, off, on = values
-            if isinstance(off, _Soft) or isinstance(on, _Soft) or not smooth.is_float(off):
-                cases = jnp.stack([weight(off), weight(on)])
-                both = jnp.stack([1 - which.weight, which.weight])
-                return _Soft(mixed(cases, both))
-            w = jnp.broadcast_to(which.weight, jnp.shape(off))
-            return mixed(jnp.stack([off, on]), jnp.stack([1 - w, w]))
-        rule = _LOGIC.get(name)
-        if rule is not None:
-            return _Soft(rule(*map(weight, values)))
-        if name == "convert_element_type":
-            kind = eqn.params["new_dtype"]
-            if jnp.issubdtype(kind, np.floating):
-                return values[0].weight
-            return values[0]
-        if name in smooth.STRUCTURAL and isinstance(values[0], _Soft) and len(values) == 1:
-            (out,) = evaluate_equation(eqn, [values[0].weight])
-            return _Soft(out)
-        self.refuse(eqn)
-        return None
-
     def scan(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         """Written out, since each step has choices of its own."""
         p = eqn.params
@@ -296,17 +347,17 @@ class _Run:
         xs = inputs[n_consts + n_carry :]
         outs = []
         for t in reversed(range(length)) if p["reverse"] else range(length):
-            row = [(x[t], varies) for x, varies in xs]
+            row = [(row_of(self, x, t), varies) for x, varies in xs]
             results = self.jaxpr(p["jaxpr"], [*consts, *carry, *row])
             carry = results[:n_carry]
             outs.append(results[n_carry:])
         if p["reverse"]:
             outs.reverse()
-        stacked = [
-            (jnp.stack([v for v, _ in column]), any(varies for _, varies in column))
+        columns = [
+            (stacked(self, eqn, [v for v, _ in column]), any(varies for _, varies in column))
             for column in zip(*outs, strict=True)
         ]
-        return [*carry, *stacked]
+        return [*carry, *columns]
 
     def cond(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         (which, varies), *operands = inputs
@@ -316,15 +367,10 @@ class _Run:
             if isinstance(index, Tracer):
                 self.refuse(eqn)
             return self.jaxpr(branches[int(index)], operands)
-        if not isinstance(which, _Soft) or len(branches) != 2:
+        if not isinstance(which, Cases):
             self.refuse(eqn)
-        off, on = (self.jaxpr(branch, operands) for branch in branches)
-        both = jnp.stack([1 - which.weight, which.weight])
-        spread = lambda v: jnp.reshape(both, (2,) + (1,) * jnp.ndim(v))
-        return [
-            (mixed(jnp.stack([a, b]), jnp.broadcast_to(spread(a), (2, *jnp.shape(a)))), True)
-            for (a, _), (b, _) in zip(off, on, strict=True)
-        ]
+        outs = [self.jaxpr(branch, operands) for branch in branches]
+        return [(branched(which, column), True) for column in zip(*outs, strict=True)]
 
 
 def _is_half(power: Any) -> bool:
@@ -338,11 +384,3 @@ def _double(value: Any) -> Any:
     # A NumPy number stays one: it can be looked at while the program is traced.
     kept = isinstance(value, np.ndarray | np.generic)
     return np.asarray(value, np.float64) if kept else jnp.asarray(value, jnp.float64)
-
-
-_LOGIC: dict[str, Callable[..., Any]] = {
-    "not": lambda a: 1 - a,
-    "and": lambda a, b: a * b,
-    "or": lambda a, b: a + b - a * b,
-    "xor": lambda a, b: a + b - 2 * a * b,
-}
