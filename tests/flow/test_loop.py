@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as strategy
+from hypothesis import given, strategies as strategy
 
 import steepest as st
 from steepest.flow import _meeting, _solver
