@@ -187,7 +187,8 @@ class Solver:
         if max(sizes) < _FAR * (1 + float(np.max(np.abs(self.request.start), initial=0.0))):
             return (
                 f"no step from t = {float(s.t):.9g} succeeds, however short: f is not defined "
-                "there, or its gradient has no bound or turns without bound."
+                "there, or its gradient has no bound or turns without bound, as that of "
+                "abs(x)**1.5 does where x comes to 0."
             )
         return (
             f"the flow leaves the finite numbers at t = {float(s.t):.9g}, with "

@@ -57,8 +57,8 @@ def with_cases(run: Run, eqn: Any, inputs: Inputs) -> Cases | None:
         return _joined(run, eqn, inputs)
     if name in smooth.STRUCTURAL and len(inputs) == 1 and name != "convert_element_type":
         return _moved(eqn, inputs[0][0])
-    if name == "pow" and inputs[0][0].__class__ is Cases and inputs[0][0].is_size:
-        return _power_of_a_size(inputs[0][0], inputs[1])
+    if _is_first_power(name, inputs):
+        return inputs[0][0]
     if (name in _STEPS and flat) or name in smooth.ELEMENTWISE - _STEPS - _ROOTS:
         return elementwise(run, eqn, inputs, flat)
     return _at_an_index(eqn, inputs)
@@ -90,21 +90,12 @@ def elementwise(run: Run, eqn: Any, inputs: Inputs, flat: bool) -> Cases | None:
     return found
 
 
-def _power_of_a_size(size: Cases, exponent: tuple[Any, bool]) -> Cases | None:
-    """abs(x)^p with 1 < p < 2, whose slope goes to 0 with x: each case is 0 beyond its end.
-
-    With p = 1 it is abs(x).
-    """
-    p, varies = exponent
-    if varies or isinstance(p, Tracer) or not 1 <= float(np.min(p)) <= float(np.max(p)) < 2:
-        return None
-    if np.all(np.asarray(p) == 1):
-        return size
-
-    def power(x: Any) -> Any:
-        return jnp.where(x > 0, jnp.where(x > 0, x, 1.0) ** p, 0.0)
-
-    return Cases(size.atoms, tuple(map(power, size.values)), size.shape, False)
+def _is_first_power(name: str, inputs: Inputs) -> bool:
+    """x ** 1.0, whose derivative as a power is not defined at 0."""
+    if name != "pow" or not isinstance(inputs[0][0], Cases) or inputs[1][1]:
+        return False
+    power = inputs[1][0]
+    return not isinstance(power, Tracer) and bool(np.all(np.asarray(power) == 1))
 
 
 def _defined(value: Any, shape: tuple[int, ...]) -> Any:

@@ -78,7 +78,6 @@ class Cases:
         shape: of the array.
         flat: no value depends on x.
         root: what it is the square of, if it is one.
-        is_size: whether it is the absolute value of something.
     """
 
     atoms: tuple[Atom, ...]
@@ -86,7 +85,6 @@ class Cases:
     shape: tuple[int, ...]
     flat: bool
     root: Any = None
-    is_size: bool = False
 
     @property
     def dtype(self) -> Any:

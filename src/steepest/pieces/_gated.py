@@ -310,7 +310,7 @@ class _Run:
         atom = Atom((key, shape), self.known[key, shape])
         first, second = outcomes(name, values)
         both = (first, second) if sign > 0 else (second, first)
-        out = Cases((atom,), both, shape, not CHOICES[name].continuous, None, name == "abs")
+        out = Cases((atom,), both, shape, not CHOICES[name].continuous)
         if len(values) == 2:
             self.margins.bounded(name, values, out)
         return out
