@@ -17,8 +17,9 @@ test: $(VENV)/.test
 	$(BIN)/pyright
 	$(BIN)/pytest --numprocesses=auto --dist=worksteal
 
+# With the compiler as users have it; `make test` has it cheaper (tests/conftest.py).
 test-long: $(VENV)/.test
-	STEEPEST_PROFILE=long $(BIN)/pytest --numprocesses=auto --dist=worksteal
+	XLA_FLAGS= STEEPEST_PROFILE=long $(BIN)/pytest --numprocesses=auto --dist=worksteal
 
 bench: $(VENV)/.test
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
