@@ -149,13 +149,17 @@ class Crossings:
         off = _OFF * width * jnp.linalg.norm(look.velocity) + _TIED * self.fields.size
         rounding = ROUNDING * (jnp.abs(crossing.value) + jnp.abs(look.value))
         parted = jnp.abs(crossing.value - look.value)
-        held = jnp.any(jnp.asarray(mode.held))
-        moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
-        balanced = (self.least(look.multipliers, mode) > CLEAR) & (look.misfit <= 1e-7 * look.scale)
         sound = (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
-        clear = sound & (gap * width > self.room(keys)) & moves & (~held | balanced)
+        clear = sound & (gap * width > self.room(keys)) & self.is_consistent(look, mode)
         returns = sound & (gap * width < -self.room(keys))
         return self.with_weights(look.multipliers, mode), clear, returns
+
+    def is_consistent(self, look: Look, mode: Arguments) -> Any:
+        """Whether all multipliers are clearly within their bounds, and the state moves."""
+        balanced = self.least(look.multipliers, mode) > CLEAR
+        balanced &= look.misfit <= 1e-7 * look.scale
+        moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
+        return balanced & moves & jnp.all(jnp.isfinite(look.velocity))
 
     # ---- what is lost in the error of a step
 
@@ -166,7 +170,7 @@ class Crossings:
     def passed(self, states: Any, mode: Arguments) -> Arguments:
         """The mode in which every candidate is taken that is ahead at the last of these states.
 
-        The mode itself, if another one was ahead at a state before, or where something is held.
+        The mode itself, if another one was ahead at a state before, or is held with others.
 
         Args:
             states: in a step, (states, d).
@@ -220,16 +224,12 @@ class Crossings:
         # The two pieces part by no more than the jump lets them: f is continuous.
         parted = jnp.linalg.norm(turn) * jnp.linalg.norm(look.velocity) * rest
         rounding = ROUNDING * (jnp.abs(value) + jnp.abs(look.value))
-        held = jnp.any(jnp.asarray(mode.held))
-        balanced = (self.least(look.multipliers, mode) > CLEAR) & (look.misfit <= 1e-7 * look.scale)
         lost = (
             (jnp.max(jnp.abs(turn), initial=0.0) * rest <= self.share(look.y))
             & (jnp.abs(value - look.value) <= 4 * parted + rounding)
             & jnp.all(look.watched >= 0)
             & self.no_root(look)
-            & (~held | balanced)
-            & (jnp.linalg.norm(look.velocity) > 1e-12 * look.scale)
-            & jnp.all(jnp.isfinite(look.velocity))
+            & self.is_consistent(look, mode)
         )
         return self.with_weights(look.multipliers, mode), lost
 

@@ -77,9 +77,8 @@ class Slides:
             look: at the mode in which both are held.
             mode: that mode.
         """
-        balanced, moves = self._is_consistent(look, mode)
-        independent = look.pivot > _INDEPENDENT
-        return self._with_weights(look, mode), balanced & moves & independent
+        clear = self.crossings.is_consistent(look, mode) & (look.pivot > _INDEPENDENT)
+        return self.crossings.with_weights(look.multipliers, mode), clear
 
     # ---- what ends
 
@@ -135,20 +134,8 @@ class Slides:
         """
         if not len(mode.base):
             return mode, jnp.asarray(False)
-        balanced, moves = self._is_consistent(look, mode)
         behind = look.rates[leaving.stays] - look.rates[leaving.out] >= -leaving.room
         rounding = ROUNDING * (jnp.abs(leaving.value) + jnp.abs(look.value))
         continuous = jnp.abs(leaving.value - look.value) <= rounding
-        return self._with_weights(look, mode), balanced & moves & behind & continuous
-
-    # ---- both
-
-    def _is_consistent(self, look: Look, mode: Arguments) -> tuple[Any, Any]:
-        """(whether all multipliers are clearly within their bounds, whether the state moves)."""
-        balanced = self.crossings.least(look.multipliers, mode) > CLEAR
-        balanced &= look.misfit <= 1e-7 * look.scale
-        moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
-        return balanced, moves & jnp.all(jnp.isfinite(look.velocity))
-
-    def _with_weights(self, look: Look, mode: Arguments) -> Arguments:
-        return self.crossings.with_weights(look.multipliers, mode)
+        clear = self.crossings.is_consistent(look, mode) & behind & continuous
+        return self.crossings.with_weights(look.multipliers, mode), clear
