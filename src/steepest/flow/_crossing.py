@@ -18,6 +18,8 @@ from steepest.pieces._sites import Site
 ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
 _TIED = 1e-13
+_MISFIT = 1e-7  # of the gradients
+_PARTED = 100.0  # times how near keys may be met together: no longer tied
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
 CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
 NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
@@ -156,10 +158,13 @@ class Crossings:
 
     def is_consistent(self, look: Look, mode: Arguments) -> Any:
         """Whether all multipliers are clearly within their bounds, and the state moves."""
-        balanced = self.least(look.multipliers, mode) > CLEAR
-        balanced &= look.misfit <= 1e-7 * look.scale
+        balanced = (self.least(look.multipliers, mode) > CLEAR) & self.is_balanced(look)
         moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
         return balanced & moves & jnp.all(jnp.isfinite(look.velocity))
+
+    def is_balanced(self, look: Look) -> Any:
+        """Whether the multipliers keep what is held tied."""
+        return look.misfit <= _MISFIT * look.scale
 
     # ---- what is lost in the error of a step
 
@@ -241,14 +246,26 @@ class Crossings:
         return mode._replace(weights=jnp.where(jnp.any(mode.held), weights, mode.weights))
 
     def least(self, weights: Any, mode: Arguments) -> Any:
-        """The least weight of what is held or, for norms, 1 − ‖v‖: what is to stay positive."""
+        """The least of `bounds`."""
+        return jnp.min(self.bounds(weights, mode))
+
+    def bounds(self, weights: Any, mode: Arguments) -> Any:
+        """What is to stay positive: the weights of what is held and, for norms, 1 − ‖v‖."""
         if not len(mode.base):
-            return jnp.asarray(1.0)
+            return jnp.ones(1)
         held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))
         is_choice = jnp.asarray(self.gated.is_choice)
         each = jnp.where(held & is_choice[base], weights[base], 1.0)
         both = jnp.where(held & is_choice[other], weights[other], 1.0)
         squares = jnp.where(held & ~is_choice[other], weights[base] ** 2, 0.0)
         lengths = jnp.sqrt(jnp.zeros(self.gated.size).at[other].add(squares))
-        least = jnp.minimum(jnp.min(each), jnp.min(both))
-        return jnp.minimum(least, 1 - jnp.max(lengths, initial=0.0))
+        return jnp.concatenate([each, both, 1 - lengths[other]])
+
+    def nearness(self, keys: Any, mode: Arguments) -> Any:
+        """What is to stay positive where ties are implied by others: they are to within the errors
+        of the steps."""
+        if not len(mode.base):
+            return jnp.ones(1)
+        base, other = keys[jnp.asarray(mode.base)], keys[jnp.asarray(mode.other)]
+        off = jnp.abs(base - other) / (_PARTED * self.room(jnp.abs(base) + jnp.abs(other)))
+        return jnp.where(mode.implied, 1 - off, 1.0)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog, lsq_linear, minimize
+from scipy.optimize import lsq_linear, minimize
 
 from steepest.flow._field import Look
+from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weights
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 
@@ -25,7 +26,6 @@ _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
 _ROUNDING = 1e-12  # of a state's size
-_DETERMINED = 1e-8  # squares of pivots above this are those of rows that determine their weights
 _NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
 
@@ -81,8 +81,11 @@ class Decider:
         the gradient turns with each choice, times the distance from its tie."""
         keys, total = self.look(before).keys, 0.0
         size = _ROUNDING * float(np.max(np.abs(self.y), initial=0.0))
-        for k in map(int, np.flatnonzero(after.active & ~before.active)):
+        turned = ~before.active | (after.weights != before.weights)
+        for k in map(int, np.flatnonzero(after.active & turned)):
             for base in before.members(k):
+                if base == k:
+                    continue
                 jump, row = self.change(before, base, k)
                 beyond, _ = self.change(after, base, k)
                 length = float(np.linalg.norm(row))
@@ -134,39 +137,10 @@ class Decider:
 
     def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:
         """Multipliers within their bounds, where dependent ties leave a choice among many."""
-        pairs = mode.pairs
-        bases = [base for base, _ in pairs]
-        count = len(pairs)
-        if look.pivot > _DETERMINED or mode.norms or len(set(bases)) < count:
+        if look.pivot > DETERMINED:
             return None
         tied = self.machine.tied(self.y, mode.with_weights(look.multipliers))
-        rows = tied.rows[:count]
-        moved = rows * tied.turns[:count, None]
-        values, vectors = np.linalg.eigh(rows @ rows.T)
-        if values[0] > 1e-10:  # independent: there is no choice
-            return None
-        basis = rows.T @ (vectors / np.sqrt(np.maximum(values, 1e-10)))
-        reduced = (moved @ basis[:, values > 1e-10]).T
-        base, other = (look.multipliers[[p[i] for p in pairs]] for i in (0, 1))
-        # The steps d in the weights, and their least distance t from the bounds, with t largest.
-        equal = np.column_stack([reduced / np.max(np.abs(moved)), np.zeros(len(reduced))])
-        inside = np.block(
-            [[-np.eye(count), np.ones((count, 1))], [np.eye(count), np.ones((count, 1))]]
-        )
-        found = linprog(
-            [*np.zeros(count), -1.0],
-            A_ub=inside,
-            b_ub=[*other, *base],
-            A_eq=equal,
-            b_eq=np.zeros(len(equal)),
-            bounds=(None, None),
-        )
-        if found.status != 0 or found.x[-1] <= _WEIGHT:
-            return None
-        weights = np.array(look.multipliers)
-        for (a, b), d in zip(pairs, found.x[:-1], strict=True):
-            mode.shifted(weights, a, b, d)
-        return weights
+        return free_weights(mode, tied, look.multipliers, _WEIGHT)
 
     def as_found(self, mode: Mode | None) -> Mode | None:
         """The mode, centred, if it is consistent."""
@@ -258,16 +232,20 @@ class Decider:
         """The mode with its multipliers as weights, where they are weights."""
         if not mode.pairs:
             return mode
+        mode = mode.explicit()
         look = self.look(mode)
         weights = look.multipliers
-        least = np.min(weights[mode.choices], initial=1.0)
+        lengths = [_length(weights[entries]) for _, entries in mode.norms]
+        least = min(np.min(weights[mode.choices], initial=1.0), 1 - max(lengths, default=0.0))
         if least < _NEAR:
             other = self.other_weights(mode, look)
             if other is None and least < -_WEIGHT:
                 return None
             weights = weights if other is None else other
-        held = np.where(mode.gated.is_choice, np.clip(weights, 0, 1), weights)
-        return mode.with_weights(np.where(mode.active, held, 0.0))
+        mode = mode.mixing(weights)
+        if look.pivot > DETERMINED:
+            return mode
+        return replace(mode, implied=dependent_pairs(mode, self.machine.tied(self.y, mode)))
 
     def least_norm(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
         """The mode of the least-norm element over everything that ties here.

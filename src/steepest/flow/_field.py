@@ -19,7 +19,7 @@ from jax import lax
 
 from steepest.flow._arguments import Request
 from steepest.flow._mode import Arguments
-from steepest.flow._projection import nearest, projected
+from steepest.flow._projection import nearest, projected, tangential
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
@@ -184,7 +184,7 @@ class Fields:
 
         def tangent() -> Any:
             rows, _ = self.rows(y, mode)
-            return projected(slope, rows, jnp.sum(mode.held))[0]
+            return tangential(slope, rows, jnp.sum(mode.held))
 
         return -lax.cond(mode.held[0], tangent, lambda: slope)
 
@@ -219,9 +219,10 @@ class Fields:
         out.append(roots - self.nearest_root)
         return jnp.concatenate(out) if out else jnp.ones(1)
 
-    def watch(self, y: Any, mode: Arguments) -> Any:
+    def watched(self, y: Any, mode: Arguments) -> Any:
+        """The margins at a state."""
         _, keys, roots = self.program(y, mode.weights)
-        return jnp.min(self.margins(keys, roots, mode), initial=jnp.inf)
+        return self.margins(keys, roots, mode)
 
     # ---- multipliers
 

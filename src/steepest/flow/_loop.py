@@ -16,9 +16,11 @@ from jax import lax
 
 from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import LEFT, Crossing, Crossings
+from steepest.flow._dips import Stretch, first_negative
 from steepest.flow._events import KINDS, Kind
 from steepest.flow._field import Fields
 from steepest.flow._mode import Arguments
+from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving, Slides
 from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.flow._stepper import Stepper, Tried
@@ -26,17 +28,19 @@ from steepest.pieces._compile import traced
 
 _SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first order
 _POLISHED = 6  # times that are tried for what was met, before brackets are
-_INSIDE = 5  # points of each step that are looked at, its end among them
+_INSIDE = 5  # points of a step at which nothing may be ahead that is not at its end
 _NARROW = 2.0**-30  # a time is located to this share of where it was found in
 _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
 _WORTH = 3.0  # times what a step may lose to crossings: where less is expected, they are passed
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
-# What the loop is at: it tries a step, goes to the time at which something was met, looks at a
-# state, looks when a multiplier left, goes to that time, looks at the mode beyond a crossing, at
-# that in which a slide begins, at that in which one has ended, and at that in which the step ended.
-_STEPS, _LOCATES, _LOOKS, _LEAVES, _ARRIVES, _CROSSES, _SLIDES, _RELEASES, _PASSES = range(9)
+# What the loop is at: it tries a step, looks at the multipliers in it, goes to the time at which
+# something was met, looks at a state, looks when a multiplier left, goes to that time, looks at the
+# mode beyond a crossing, at that in which a slide begins, at that in which one has ended, and at
+# that in which the step ended.
+_STEPS, _SAMPLES, _LOCATES, _LOOKS, _LEAVES, _ARRIVES = range(6)
+_CROSSES, _SLIDES, _RELEASES, _PASSES = range(6, 10)
 
 
 class _Carry(NamedTuple):
@@ -49,6 +53,7 @@ class _Carry(NamedTuple):
         fine: whether the last step's error is so far below the tolerance that its dense output will
             do for states within it.
         target, polished: the time that is tried for what was met, and how many were.
+        samples: of the multipliers in the last step.
         crossing, leaving: what is tried.
         left: between which times a multiplier left.
         jump: by how much the gradient turned at the last crossing.
@@ -61,6 +66,7 @@ class _Carry(NamedTuple):
     fine: Any
     target: Any
     polished: Any
+    samples: Samples
     crossing: Crossing
     leaving: Leaving
     left: Bracket
@@ -91,11 +97,12 @@ class Loop:
         next_t, fresh, controller = self.stepper.begin(t, y, next_t, limits.end, mode)
         attempt, not_tried = traced(self.stepper.attempt, t, next_t, y, fresh, mode)
         look, not_looked = traced(self.fields.look, y, mode)
+        nowhere = not_looked._replace(y=jnp.full_like(y, jnp.nan))
         zero, yes, no = jnp.asarray(0), jnp.asarray(True), jnp.asarray(False)
         step = Step(
             t=t, y=y, next_t=next_t, begin=t, start=y, dense=not_tried.dense,
             accepted=zero, rejected=zero, spent=zero, pulled=zero, finite=yes,
-            met=no, low=t, when=t, located=no, left=no, look=not_looked,
+            met=no, low=t, when=t, located=no, left=no, look=nowhere,
             mode=mode, passed=zero, events=zero, times=jnp.zeros(MOST_MADE),
             kinds=jnp.zeros(MOST_MADE, int), candidates=jnp.zeros(MOST_MADE, int),
         )  # fmt: skip
@@ -114,31 +121,30 @@ class Loop:
             solver = jax.tree.map(lambda a, b: jnp.where(steps, a, b), c.solver, fresh)
             turns = phase >= _CROSSES
             given = turns | (phase == _LOOKS)
-            interpolated = (phase == _LEAVES) | (~steps & ~given & c.fine)
+            sampled = (phase == _SAMPLES) | (phase == _LEAVES)
+            interpolated = sampled | (~steps & ~given & c.fine)
             tried = lax.cond(
                 given | interpolated,
                 lambda: not_tried,
                 lambda: attempt(begin, end, start, solver, s.mode),
             )
             c = lax.cond(steps, lambda: self._stepped(c, end, tried, limits), lambda: c)
-            ended = steps & (c.phase == _STEPS) & (c.step.accepted > s.accepted) & limits.watched
+            accepted = steps & (c.step.accepted > s.accepted) & limits.watched
             state = jnp.where(given, c.crossing.y, tried.y)
-            state = lax.cond(interpolated, lambda: self._within(s, c.target), lambda: state)
+            at_end = (phase == _SAMPLES) & (end == s.t)
+            state = lax.cond(interpolated & ~at_end, lambda: self._within(s, end), lambda: state)
+            state = jnp.where(at_end, s.y, state)
             mode = lax.cond(turns, lambda: self._turned(c), lambda: s.mode)
-            looks = ~steps | (ended & jnp.any(s.mode.held))
-            found = lax.cond(
-                looks,
-                lambda: look(state, mode),
-                lambda: c.step.look,
-            )
-            spent = looks + self.stepper.stages * ~(given | interpolated)
+            found = lax.cond(steps, lambda: c.step.look, lambda: look(state, mode))
+            spent = ~steps + self.stepper.stages * ~(given | interpolated)
             pulled = s.pulled + spent * jnp.sum(mode.held)
             step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
             c = c._replace(step=step)
             c = lax.switch(
                 phase,
                 [
-                    lambda: self._ended(c, ended),
+                    lambda: self._ended(c, accepted),
+                    lambda: self._sampled(c),
                     lambda: self._located(c, limits),
                     lambda: self._looked(c),
                     lambda: self._left(c),
@@ -158,9 +164,11 @@ class Loop:
         phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
+        samples = Samples.none(t, self._bounds(step))
         carry = _Carry(
-            phase, step, fresh, controller, no, t, zero, crossing, leaving, one_sided, 0.0 * t
-        )
+            phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, one_sided,
+            0.0 * t,
+        )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
     def _within(self, s: Step, t: Any) -> Any:
@@ -198,23 +206,22 @@ class Loop:
 
     def _watched(self, s: Step, needed: Any) -> Step:
         """With when something was met, to the accuracy of the dense output."""
-        watch = lambda t: self.fields.watch(self._within(s, t), s.mode)
-        nothing = jnp.ones(_INSIDE + 1)
-        inside = self._times(s)
-        values = lax.cond(needed, lambda: lax.map(watch, inside), lambda: nothing)
-        met = values[1:] < 0
-        first = jnp.argmax(met)
-        s = s._replace(met=jnp.any(met), low=inside[first], when=inside[first + 1])
-        ends = values[first], values[first + 1]
-        return lax.cond(s.met, lambda: self._narrowed(s, watch, *ends), lambda: s)
-
-    def _times(self, s: Step) -> Any:
-        """At which the last step is looked at."""
-        return s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1) * (s.t - s.begin)
+        margins = lambda t: self.fields.watched(self._within(s, t), s.mode)
+        first = lax.cond(
+            needed,
+            lambda: first_negative(margins, s.begin, s.t),
+            lambda: Stretch.of(s.begin, s.t).first,
+        )
+        s = s._replace(met=first.met, low=first.low, when=first.high)
+        watch = lambda t: jnp.min(margins(t), initial=jnp.inf)
+        return lax.cond(
+            s.met, lambda: self._narrowed(s, watch, first.above, first.below), lambda: s
+        )
 
     def _states(self, s: Step) -> Any:
-        """At these times but the first; the last is the step's own end."""
-        return jax.vmap(lambda t: self._within(s, t))(self._times(s)[1:]).at[-1].set(s.y)
+        """In the last step, at times of equal distance; the last is the step's own end."""
+        times = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1)[1:] * (s.t - s.begin)
+        return jax.vmap(lambda t: self._within(s, t))(times).at[-1].set(s.y)
 
     def _narrowed(self, s: Step, watch: Any, above: Any, below: Any) -> Step:
         """With the time narrowed down at which what is watched turned negative."""
@@ -228,14 +235,55 @@ class Loop:
         found = lax.while_loop(goes_on, narrow, Bracket.of(s.low, s.when, above, below))
         return s._replace(low=found.low, when=found.high)
 
-    def _ended(self, c: _Carry, ended: Any) -> _Carry:
-        """At a step's end: whether a multiplier says that what is held is left."""
-        ended &= jnp.any(c.step.mode.held)
-        least = jnp.where(ended, self._least(c.step), 1.0)
-        return self._leave(c, least, c.step.t)
+    def _ended(self, c: _Carry, accepted: Any) -> _Carry:
+        """After a step: where anything is held its multipliers are looked at before all else."""
+        s = c.step
+        if not len(s.mode.base):
+            return c
+        known = jnp.all(s.look.y == s.start)
+        samples = Samples(
+            stretch=Stretch.of(s.begin, jnp.where(s.met, s.when, s.t)),
+            width=s.t - s.begin,
+            at=jnp.where(known, 1, 0),
+            values=c.samples.values.at[0].set(self._bounds(s)),
+            then=c.phase,
+        )
+        looks = accepted & jnp.any(s.mode.held)
+        return c._replace(
+            phase=jnp.where(looks, _SAMPLES, c.phase),
+            samples=samples,
+            target=jnp.where(looks, samples.time(), c.target),
+        )
+
+    def _sampled(self, c: _Carry) -> _Carry:
+        """In a step: whether a multiplier says that what is held was left in it."""
+        s, samples = c.step, c.samples.looked_at(self._bounds(c.step))
+        first, goes_on = samples.stretch.first, samples.stretch.goes_on
+        bracket = Bracket.of(first.low, first.high, first.above, first.below)
+        point = jnp.where(first.low == s.begin, s.begin, bracket.point())
+        left = ~goes_on & first.met
+        target = jnp.where(left, point, s.when)
+        return c._replace(
+            phase=jnp.where(goes_on, _SAMPLES, jnp.where(left, _LEAVES, samples.then)),
+            step=s._replace(left=left),
+            samples=samples,
+            target=jnp.where(goes_on, samples.time(), target),
+            left=bracket,
+        )
+
+    def _bounds(self, s: Step) -> Any:
+        """What is to stay positive while what is held is held.
+
+        Where a gradient vanishes no multipliers may balance any more, or only large ones.
+        """
+        look, crossings = s.look, self.crossings
+        bounds = crossings.bounds(look.multipliers, s.mode) + LEFT
+        balanced = jnp.where(crossings.is_balanced(look), 1.0, -1.0)
+        near = crossings.nearness(look.keys, s.mode)
+        return jnp.clip(jnp.concatenate([bounds, near, balanced[None]]), -1.0, 1.0)
 
     def _least(self, s: Step) -> Any:
-        return self.crossings.least(s.look.multipliers, s.mode) + LEFT
+        return jnp.min(self._bounds(s))
 
     def _leave(self, c: _Carry, least: Any, t: Any) -> _Carry:
         """Find out when a multiplier left, if it is out of its bounds at t."""

@@ -43,6 +43,7 @@ class Meeting:
         again: it is one of many events at this instant; all that ties is decided at once.
         """
         self.refuse_root(t, look)
+        mode = mode.explicit()
         before, y = mode, look.y
         if np.max(np.abs(look.onto - y), initial=0.0) > _ON * self.machine.fields.size:
             y = look.onto
@@ -284,8 +285,9 @@ class Meeting:
         if before is after:
             return
         values = [float(decider.look(m).value) for m in (before, after)]
-        rounding = ROUNDING * (abs(values[0]) + abs(values[1]))
-        if abs(values[0] - values[1]) > 4 * decider.may_part(before, after) + rounding:
+        parted = abs(values[0] - values[1])
+        parted -= ROUNDING * (abs(values[0]) + abs(values[1]))
+        if parted > 0 and parted > 4 * decider.may_part(before, after):
             changed = np.flatnonzero(before.active != after.active)
             kinks = self.named(after, [int(k) for k in changed])
             raise NotLocallyLipschitzError(

@@ -22,7 +22,8 @@ class Arguments(NamedTuple):
             go with these; padded.
         held: which of the pairs are held for themselves.
         leads: for each pair, the place of the one that it goes with, its own for those held.
-        moves: which of the pairs are real.
+        moves: which of the pairs are held, or go with one.
+        implied: which stay tied with those that are held.
     """
 
     weights: np.ndarray
@@ -32,6 +33,7 @@ class Arguments(NamedTuple):
     held: np.ndarray
     leads: np.ndarray
     moves: np.ndarray
+    implied: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,16 @@ class Mode:
         weights, active: see `Arguments`.
         joined: choices that turn together, on one surface: the candidates on its one side and
             those on the other, first those of the choice that stands for all.
+        implied: pairs that stay tied with the others, since their gradients depend on those of the
+            others. They are not held for themselves: in the states within a step, off the ties,
+            their gradients would seem to hold more.
     """
 
     gated: Gated
     weights: np.ndarray
     active: np.ndarray
     joined: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = ()
+    implied: frozenset[tuple[int, int]] = frozenset()
 
     def together(self, candidate: int) -> tuple[int, ...]:
         """A candidate, and those that go with it."""
@@ -103,21 +109,30 @@ class Mode:
     @cached_property
     def arguments(self) -> Arguments:
         """Padded to 4, 16 or 64 pairs, or more, so that one or two sizes are ever compiled."""
+        alone = [pair for pair in self.pairs if pair not in self.implied]
         led = [
             (i, *pair)
-            for i, (base, other) in enumerate(self.pairs)
+            for i, (base, other) in enumerate(alone)
             for pair in zip(self.together(base)[1:], self.together(other)[1:], strict=False)
         ]
-        count = len(self.pairs) + len(led)
+        moving, count = len(alone) + len(led), len(self.pairs) + len(led)
         room = 4 ** int(np.ceil(np.log(max(count, 4)) / np.log(4) - 1e-12))
         room = max(room, min(self.gated.most_held, 64)) if self.gated.most_held else 0
-        padded = np.zeros((2, room), int)
-        leads = np.arange(room)
+        padded, places = np.zeros((2, room), int), np.arange(room)
+        leads = places.copy()
         if count:
-            padded[:, :count] = np.array([*self.pairs, *(pair for _, *pair in led)]).T
-            leads[len(self.pairs) : count] = [leader for leader, *_ in led]
-        held, moves = np.arange(room) < len(self.pairs), np.arange(room) < count
-        return Arguments(self.weights, self.active, padded[0], padded[1], held, leads, moves)
+            padded[:, :count] = np.array([*alone, *(pair for _, *pair in led), *self.implied]).T
+            leads[len(alone) : moving] = [leader for leader, *_ in led]
+        return Arguments(
+            weights=self.weights,
+            active=self.active,
+            base=padded[0],
+            other=padded[1],
+            held=places < len(alone),
+            leads=leads,
+            moves=places < moving,
+            implied=(places >= moving) & (places < count),
+        )
 
     def replaced(self, weights: np.ndarray, active: np.ndarray) -> Mode:
         """With other weights and candidates, all else as it is."""
@@ -126,19 +141,32 @@ class Mode:
     def with_weights(self, weights: np.ndarray) -> Mode:
         return replace(self, weights=weights)
 
+    def mixing(self, weights: np.ndarray) -> Mode:
+        """With weights, and what is out of their bounds or sums by rounding taken away."""
+        found = np.where(self.active, weights, 0.0)
+        for site in self.gated.sites:
+            mine = self.table(found, site)
+            np.clip(mine, 0, 1, out=mine)
+            mine /= mine.sum(axis=0)
+        return self.with_weights(found)
+
+    def explicit(self) -> Mode:
+        """The mode in which every pair is held for itself."""
+        return replace(self, implied=frozenset()) if self.implied else self
+
     def crossed(self, winner: int, other: int) -> Mode:
         """`other` taken in place of `winner`."""
         weights, active = self.weights.copy(), self.active.copy()
         for before, after in zip(self.together(winner), self.together(other), strict=True):
             weights[after], active[after] = weights[before], True
             weights[before], active[before] = 0.0, False
-        return replace(self, weights=weights, active=active)
+        return self._turned(weights, active)
 
     def sliding(self, other: int) -> Mode:
         """`other` held beside what is active at its place."""
         active = self.active.copy()
         active[list(self.together(other))] = True
-        return replace(self, active=active)
+        return self._turned(self.weights, active)
 
     def shifted(self, weights: np.ndarray, base: int, other: int, by: float) -> None:
         """Move so much of the weight of `base` to `other`, in place."""
@@ -160,7 +188,7 @@ class Mode:
             total = weights[rest].sum()
             weights[rest] = weights[rest] / total if total > 0 else 1 / len(rest)
             weights[each] = 0.0
-        return replace(self, weights=weights, active=active)
+        return self._turned(weights, active)
 
     def with_norm(self, gate: int, *, held: bool) -> Mode:
         """The norm of this gate held at zero, or not."""
@@ -168,7 +196,11 @@ class Mode:
         entries = self.place_of(gate)[2][:-1]
         weights[entries], active[entries] = 0.0, held
         weights[gate], active[gate] = float(not held), not held
-        return replace(self, weights=weights, active=active)
+        return self._turned(weights, active)
+
+    def _turned(self, weights: np.ndarray, active: np.ndarray) -> Mode:
+        """What is implied by other pairs is not known then."""
+        return replace(self, weights=weights, active=active, implied=frozenset())
 
     def members(self, candidate: int) -> list[int]:
         """The active candidates at the place of this one."""

@@ -14,20 +14,28 @@ from jax import lax
 from jax.scipy.linalg import cho_solve
 
 _RIDGE = 1e-13  # on the Gram matrix of unit rows; passes of refinement take its effect back
+_PASSES = 3
+
+
+def tangential(slope: Any, rows: Any, count: Any) -> Any:
+    """The slope without its part in the span of the first `count` rows; the rows beyond are 0."""
+    return _on_first(lambda rows: _rest(slope, rows, _factor(rows)), rows, count)
 
 
 def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any, Any]:
-    """(slope without its part in the span of the first `count` rows, that part as their weights,
-    the least square of a distance of one of these rows from the span of those before it).
-
-    The rows beyond are 0.
-    """
+    """(`tangential`, the rest of the slope as least weights of the rows, the least square of a
+    distance of one of these rows from the span of those before it)."""
 
     def project(rows: Any) -> tuple[Any, Any, Any]:
-        lower, rest, forces = _factor(rows), slope, jnp.zeros(len(rows))
-        for _ in range(3):  # what the ridge and rounding left
-            step = cho_solve((lower, True), rows @ rest)
-            rest, forces = rest - rows.T @ step, forces + step
+        lower = _factor(rows)
+        rest = _rest(slope, rows, lower)
+        # From what is in the span alone: where rows all but depend on each other, rounding in the
+        # tangential part, which is the larger one, would be the weights of their difference.
+        forces, normal = jnp.zeros(len(rows)), slope - rest
+        for _ in range(_PASSES):
+            forces = forces + cho_solve((lower, True), rows @ (normal - rows.T @ forces))
+        for _ in range(2):
+            forces = forces - _ridge(rows) * cho_solve((lower, True), forces)
         pivots = jnp.where(jnp.arange(len(rows)) < count, jnp.diagonal(lower) ** 2, 1.0)
         return rest, _filled(forces, room), jnp.min(pivots)
 
@@ -55,6 +63,12 @@ def _on_first(f: Callable[[Any], Any], rows: Any, count: Any) -> Any:
     return lax.switch(level, [lambda size=size: f(rows[:size]) for size in sizes])
 
 
+def _rest(slope: Any, rows: Any, lower: Any) -> Any:
+    for _ in range(_PASSES):  # what the ridge and rounding left
+        slope = slope - rows.T @ cho_solve((lower, True), rows @ slope)
+    return slope
+
+
 def _filled(v: Any, room: int) -> Any:
     """With zeros up to a length."""
     return jnp.zeros(room).at[: len(v)].set(v)
@@ -62,4 +76,8 @@ def _filled(v: Any, room: int) -> Any:
 
 def _factor(rows: Any) -> Any:
     """Cholesky's, of the rows' Gram matrix with a ridge."""
-    return jnp.linalg.cholesky(rows @ rows.T + _RIDGE * len(rows) * jnp.eye(len(rows)))
+    return jnp.linalg.cholesky(rows @ rows.T + _ridge(rows) * jnp.eye(len(rows)))
+
+
+def _ridge(rows: Any) -> float:
+    return _RIDGE * len(rows)

@@ -112,7 +112,7 @@ class Solver:
         """Of the next loop of steps."""
         most = 1 if self.saving.by_step else MOST_MADE
         events = min(most, self.max_events - len(self.meeting.events))
-        in_loop = self.through and not mode.joined
+        in_loop = self.through and not mode.joined and not mode.implied
         return Limits(
             until=self.saving.until,
             end=self.request.t1,
