@@ -1,5 +1,6 @@
 """Ties whose gradients depend on each other: their weights are not determined, the flow is."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -92,3 +93,18 @@ def test_a_norm_and_absolute_values_at_one_zero():
     assert kinds(run) == ["slide"]
     np.testing.assert_allclose(run.final, [0.0, 0.0, 0.7], atol=1e-12)
     assert run.stats["rhs"] < 2000
+
+
+def test_a_kink_written_twice_that_matters_once():
+    """Of the row sums of |P Pᵀ − I| only the largest counts, and each entry is in two of them."""
+    M = np.random.default_rng(0).standard_normal((3, 3))
+    f = lambda P: jnp.linalg.norm(P @ P.T - jnp.eye(3), jnp.inf) + 0.05 * jnp.sum((P - M) ** 2)
+    start = 2 * np.eye(3) + 0.1 * M.T
+    run = st.gradient_inclusion(f, start, 2.0, saveat=[0.5, 2.0])
+    assert run.stats["rhs"] < 3000
+    with jax.enable_x64(True):
+        gradient = jax.grad(f)
+        step = jax.jit(lambda P, n: jax.lax.fori_loop(0, n, lambda _, P: P - 5e-6 * gradient(P), P))
+        at = step(jnp.asarray(start), 100_000)
+        np.testing.assert_allclose(run.xs[0], at, atol=3e-5)
+        np.testing.assert_allclose(run.xs[1], step(at, 300_000), atol=3e-5)

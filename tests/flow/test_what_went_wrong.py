@@ -148,3 +148,16 @@ def test_a_dense_run_can_be_called_and_told():
     plain = st.gradient_inclusion(lambda x: x**2, 1.0, 1.0)
     with pytest.raises(st.ArgumentError, match="dense=True"):
         plain(0.5)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_slide_that_both_sides_lead_away_from_ends_on_the_other_side(side):
+    """x′ = sign(x) + y stays at 0, among others, until y = 1, and is 2 there on the one side."""
+    f = lambda v: -jnp.abs(v[0]) - side * v[0] * v[1] - v[1]
+    run = st.gradient_inclusion(f, np.zeros(2), 1.5, 1e-8, 1e-8, saveat=[1.5])
+    assert [event.kind for event in run.events] == ["slide", "release"]
+    assert not run.events[0].unique
+    assert run.events[1].time == pytest.approx(1, abs=1e-7)
+    s = 0.5  # x′ = 1 + y, y′ = 1 + x
+    a, b = (np.exp(s) * 1.5, np.exp(-s) * 0.5)
+    np.testing.assert_allclose(run.xs[0], [side * (a - b - 1), a + b - 1], atol=1e-7)

@@ -22,6 +22,8 @@ from steepest.flow._mode import Mode
 
 _MOST_MIXED = 6
 _MOST_TRIED = 300
+_SHARES = (1.0, 0.3, 0.1, 0.03)
+_MISFIT = 1e-7  # of the gradients: multipliers that balance
 _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
@@ -94,6 +96,16 @@ class Decider:
                 total += turn * (off + size)
         return total
 
+    def leaves(self, mode: Mode, candidate: int) -> int:
+        """Which one is left as the weight of this one comes to 0: this one, or the other where the
+        two lead away from their tie, so that what held it there was the pull of the other side."""
+        members = mode.members(candidate)
+        if len(members) != 2:
+            return candidate
+        (other,) = (k for k in members if k != candidate)
+        jump, row = self.change(mode, candidate, other)
+        return other if jump @ row > 0 else candidate
+
     def is_neutral(self, mode: Mode, scale: float, base: int, other: int) -> bool:
         """Whether the gradient is the same on both sides."""
         turn = np.linalg.norm(self.change(mode, base, other)[0])
@@ -117,7 +129,7 @@ class Decider:
         if mode.pairs:
             weights = look.multipliers
             held = sorted(mode.choices, key=lambda k: weights[k])
-            if look.misfit > 1e-7 * scale:
+            if look.misfit > _MISFIT * scale:
                 # What is held does not determine weights that balance it.
                 return [*held[:1], *(gate for gate, _ in mode.norms)], []
             negative = [k for k in held if weights[k] < -_WEIGHT]
@@ -177,7 +189,11 @@ class Decider:
         return len(found) <= 1
 
     def with_dependents(self, mode: Mode) -> Mode:
-        """The mode that also holds what stays tied along it, so that its weights are shared."""
+        """The mode that also holds what stays tied along it, so that its weights are shared.
+
+        What changes nothing in the gradient is held if it is on the surface of what is: its key is
+        but rounding all along.
+        """
         if not mode.pairs:
             return mode
         look = self.look(mode)
@@ -185,10 +201,18 @@ class Decider:
         more = mode
         for base, other in self.ties(mode, look.keys):
             jump, row = self.change(mode, base, other)
-            room = 1e-9 * np.linalg.norm(row) * scale
-            if abs(rates[base] - rates[other]) <= room < np.linalg.norm(jump):
+            length = float(np.linalg.norm(row))
+            room = 1e-9 * length * scale
+            if abs(rates[base] - rates[other]) > room or length == 0:
+                continue
+            if room < np.linalg.norm(jump) or self.off(row, mode) <= _SAME_WAY * length:
                 more = more.sliding(other)
         return mode if more is mode else (self.as_found(more) or mode)
+
+    def off(self, row: np.ndarray, mode: Mode) -> float:
+        """The distance of a gradient from the span of those that are held."""
+        held = np.array([self.change(mode, *pair)[1] for pair in mode.pairs]).T
+        return _length(row - held @ np.linalg.lstsq(held, row, rcond=_SAME_WAY)[0])
 
     def next_mode(self, mode: Mode) -> Mode | None:
         """A consistent mode, found from this one by mending what is not: a candidate that gets
@@ -234,18 +258,35 @@ class Decider:
             return mode
         mode = mode.explicit()
         look = self.look(mode)
-        weights = look.multipliers
-        lengths = [_length(weights[entries]) for _, entries in mode.norms]
-        least = min(np.min(weights[mode.choices], initial=1.0), 1 - max(lengths, default=0.0))
+        weights, least = look.multipliers, self.least(mode, look)
         if least < _NEAR:
             other = self.other_weights(mode, look)
-            if other is None and least < -_WEIGHT:
+            if other is not None:
+                weights, least = self.moved_to(other, mode, look)
+            if least < -_WEIGHT:
                 return None
-            weights = weights if other is None else other
         mode = mode.mixing(weights)
         if look.pivot > DETERMINED:
             return mode
         return replace(mode, implied=dependent_pairs(mode, self.machine.tied(self.y, mode)))
+
+    def least(self, mode: Mode, look: Look) -> float:
+        """How far the multipliers are within their bounds."""
+        weights = look.multipliers
+        lengths = [_length(weights[entries]) for _, entries in mode.norms]
+        return min(float(np.min(weights[mode.choices], initial=1.0)), 1 - max(lengths, default=0.0))
+
+    def moved_to(self, other: np.ndarray, mode: Mode, look: Look) -> tuple[np.ndarray, float]:
+        """(weights that balance between the multipliers and other weights, how far they are within
+        their bounds): these balance to first order, which where a choice feeds another is near to
+        the multipliers alone."""
+        weights, least = look.multipliers, self.least(mode, look)
+        for share in _SHARES:
+            tried = mode.mixing(look.multipliers + share * (other - look.multipliers))
+            found = self.look(tried)
+            if self.least(tried, found) > least and found.misfit <= _MISFIT * float(found.scale):
+                return found.multipliers, self.least(tried, found)
+        return weights, least
 
     def least_norm(self, mode: Mode, hits: list[tuple[int, int]]) -> Mode | None:
         """The mode of the least-norm element over everything that ties here.

@@ -67,11 +67,12 @@ class Multipliers(NamedTuple):
     Attributes:
         weights, misfit: of all candidates, and how far the gradient is from the tie under them.
         lengths, pivot: see `Held`.
-        slope, velocity, onto, scale: see `Look`.
+        turns, slope, velocity, onto, scale: see `Look`.
     """
 
     weights: Any
     misfit: Any
+    turns: Any
     lengths: Any
     pivot: Any
     slope: Any
@@ -102,6 +103,8 @@ class Look(NamedTuple):
         slope, velocity: the gradient of the mixed piece, and −P slope.
         multipliers: weights of all candidates that mix to the velocity.
         misfit: how far they are from doing so.
+        turns: of each held pair, positive where the two sides lead to the tie, negative where they
+            lead away.
         lengths, pivot: see `Held`.
         scale: of the gradients of the pieces, which may cancel where they mix.
         watched, watched_rates: what is to stay positive, and how fast it grows.
@@ -116,6 +119,7 @@ class Look(NamedTuple):
     velocity: Any
     multipliers: Any
     misfit: Any
+    turns: Any
     lengths: Any
     pivot: Any
     scale: Any
@@ -271,7 +275,7 @@ class Fields:
         onto = nearest(y, gaps, m.held.rows, jnp.sum(mode.held))
         scale = jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0)
         return Multipliers(
-            m.weights, m.misfit, lengths, m.held.pivot, m.slope, m.velocity, onto, scale
+            m.weights, m.misfit, m.turns, lengths, m.held.pivot, m.slope, m.velocity, onto, scale
         )
 
     def without_multipliers(self, y: Any, mode: Arguments) -> Multipliers:
@@ -279,7 +283,7 @@ class Fields:
         slope, weights = self.slope(y, mode.weights), jnp.asarray(mode.weights)
         zero, one, none = jnp.asarray(0.0), jnp.asarray(1.0), jnp.zeros(len(mode.base))
         scale = jnp.linalg.norm(slope)
-        return Multipliers(weights, zero, none, one, slope, -slope, y, scale)
+        return Multipliers(weights, zero, none, none, one, slope, -slope, y, scale)
 
     def turns(self, y: Any, weights: Any, mode: Arguments, lengths: Any) -> Any:
         """For each held pair, and what goes with it, p_i times the length of ∇z_i.
@@ -334,6 +338,7 @@ class Fields:
             velocity=m.velocity,
             multipliers=m.weights,
             misfit=m.misfit,
+            turns=m.turns,
             lengths=m.lengths,
             pivot=m.pivot,
             scale=m.scale,

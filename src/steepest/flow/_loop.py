@@ -16,7 +16,7 @@ from jax import lax
 
 from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import LEFT, Crossing, Crossings
-from steepest.flow._dips import Stretch, first_negative
+from steepest.flow._dips import Stretch
 from steepest.flow._events import KINDS, Kind
 from steepest.flow._field import Fields
 from steepest.flow._mode import Arguments
@@ -24,12 +24,11 @@ from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving, Slides
 from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.flow._stepper import Stepper, Tried
+from steepest.flow._watching import Watching
 from steepest.pieces._compile import traced
 
 _SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first order
 _POLISHED = 6  # times that are tried for what was met, before brackets are
-_INSIDE = 5  # points of a step at which nothing may be ahead that is not at its end
-_NARROW = 2.0**-30  # a time is located to this share of where it was found in
 _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
 _WORTH = 3.0  # times what a step may lose to crossings: where less is expected, they are passed
@@ -83,6 +82,7 @@ class Loop:
     def __init__(self, fields: Fields, stepper: Stepper, crossings: Crossings):
         self.fields, self.stepper, self.crossings = fields, stepper, crossings
         self.slides = Slides(crossings)
+        self.watching = Watching(fields, stepper)
 
     def __call__(self, t: Any, y: Any, next_t: Any, mode: Arguments, limits: Limits) -> Step:
         """Steps from (t, y), the first of them to next_t.
@@ -132,7 +132,9 @@ class Loop:
             accepted = steps & (c.step.accepted > s.accepted) & limits.watched
             state = jnp.where(given, c.crossing.y, tried.y)
             at_end = (phase == _SAMPLES) & (end == s.t)
-            state = lax.cond(interpolated & ~at_end, lambda: self._within(s, end), lambda: state)
+            state = lax.cond(
+                interpolated & ~at_end, lambda: self.watching.within(s, end), lambda: state
+            )
             state = jnp.where(at_end, s.y, state)
             mode = lax.cond(turns, lambda: self._turned(c), lambda: s.mode)
             found = lax.cond(steps, lambda: c.step.look, lambda: look(state, mode))
@@ -171,9 +173,6 @@ class Loop:
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
-    def _within(self, s: Step, t: Any) -> Any:
-        return self.stepper.within(s.begin, s.t, s.dense, t)
-
     def _stepped(self, c: _Carry, next_t: Any, tried: Tried, limits: Limits) -> _Carry:
         s, end = c.step, limits.end
         keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
@@ -184,7 +183,7 @@ class Loop:
             t=next_t, y=tried.y, next_t=after, begin=s.t, start=s.y, dense=tried.dense,
             accepted=s.accepted + 1,
         )  # fmt: skip
-        taken = self._watched(taken, keep & limits.watched)
+        taken = self.watching.watched(taken, keep & limits.watched)
         refused = s._replace(next_t=after, rejected=s.rejected + 1, finite=~too_small)
         pick = lambda a, b: jnp.where(keep, a, b)
         step = jax.tree.map(pick, taken, refused)
@@ -203,37 +202,6 @@ class Loop:
             target=step.when,
             polished=jnp.zeros_like(c.polished),
         )
-
-    def _watched(self, s: Step, needed: Any) -> Step:
-        """With when something was met, to the accuracy of the dense output."""
-        margins = lambda t: self.fields.watched(self._within(s, t), s.mode)
-        first = lax.cond(
-            needed,
-            lambda: first_negative(margins, s.begin, s.t),
-            lambda: Stretch.of(s.begin, s.t).first,
-        )
-        s = s._replace(met=first.met, low=first.low, when=first.high)
-        watch = lambda t: jnp.min(margins(t), initial=jnp.inf)
-        return lax.cond(
-            s.met, lambda: self._narrowed(s, watch, first.above, first.below), lambda: s
-        )
-
-    def _states(self, s: Step) -> Any:
-        """In the last step, at times of equal distance; the last is the step's own end."""
-        times = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1)[1:] * (s.t - s.begin)
-        return jax.vmap(lambda t: self._within(s, t))(times).at[-1].set(s.y)
-
-    def _narrowed(self, s: Step, watch: Any, above: Any, below: Any) -> Step:
-        """With the time narrowed down at which what is watched turned negative."""
-        width = _NARROW * (s.when - s.low)
-        goes_on = lambda b: (b.points < _MOST_POINTS) & (b.high - b.low > width)
-
-        def narrow(b: Bracket) -> Bracket:
-            t = b.point()
-            return b.narrowed(t, watch(t))
-
-        found = lax.while_loop(goes_on, narrow, Bracket.of(s.low, s.when, above, below))
-        return s._replace(low=found.low, when=found.high)
 
     def _ended(self, c: _Carry, accepted: Any) -> _Carry:
         """After a step: where anything is held its multipliers are looked at before all else."""
@@ -361,7 +329,7 @@ class Loop:
                 lambda: self.crossings.crossed(c.crossing, mode),
                 lambda: self.slides.begun(c.crossing, mode),
                 lambda: self.slides.ended(c.leaving, mode),
-                lambda: self.crossings.passed(self._states(c.step), mode),
+                lambda: self.crossings.passed(self.watching.states(c.step), mode),
             ],
         )
 

@@ -88,7 +88,7 @@ class Meeting:
         if left and decider.other_weights(mode, look) is None:
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
-                    freed = freed.released(k)
+                    freed = freed.released(decider.leaves(freed, k))
             opened = self.opened(freed, look.multipliers)
             if opened:
                 freed, y = self.let_go(freed, y, opened, look)

@@ -98,6 +98,7 @@ class Slides:
         clear = (
             (jnp.sum(base_out) + jnp.sum(other_out) == 1)
             & (jnp.sum(held & (base == base[pair])) == 1)
+            & (look.turns[pair] > 0)
             & (self.crossings.least(weights, rest) > CLEAR)
             & ~jnp.any(self.crossings.tied(look.keys, look.onto, mode)[0])
             & self.crossings.no_root(look)
