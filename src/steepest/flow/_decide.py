@@ -134,7 +134,7 @@ class Decider:
                 return [*held[:1], *(gate for gate, _ in mode.norms)], []
             negative = [k for k in held if weights[k] < -_WEIGHT]
             negative += [g for g, entries in mode.norms if _length(weights[entries]) > 1 + _WEIGHT]
-            if negative and self.other_weights(mode, look) is not None:
+            if negative and self.has_others(mode, look):
                 negative = []
         rates, ahead = look.rates, []
         for base, other in self.ties(mode, look.keys):
@@ -153,6 +153,11 @@ class Decider:
             return None
         tied = self.machine.tied(self.y, mode.with_weights(look.multipliers))
         return free_weights(mode, tied, look.multipliers, _WEIGHT)
+
+    def has_others(self, mode: Mode, look: Look) -> bool:
+        """Whether there are `other_weights`, and they balance not to first order alone."""
+        other = self.other_weights(mode, look)
+        return other is not None and self.moved_to(other, mode, look)[1] >= -_WEIGHT
 
     def as_found(self, mode: Mode | None) -> Mode | None:
         """The mode, centred, if it is consistent."""

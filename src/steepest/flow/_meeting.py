@@ -85,7 +85,7 @@ class Meeting:
         mode = crossed
         self.refuse_kink(t, mode, [other for _, other in real])
         freed = mode
-        if left and decider.other_weights(mode, look) is None:
+        if left and not decider.has_others(mode, look):
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
                     freed = freed.released(decider.leaves(freed, k))
