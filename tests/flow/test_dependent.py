@@ -108,3 +108,20 @@ def test_a_kink_written_twice_that_matters_once():
         at = step(jnp.asarray(start), 100_000)
         np.testing.assert_allclose(run.xs[0], at, atol=3e-5)
         np.testing.assert_allclose(run.xs[1], step(at, 300_000), atol=3e-5)
+
+
+def test_a_norm_and_an_absolute_value_that_hold_a_tie_together():
+    """With u = x₁ − x₂: neither √2 0.3 |u| nor |u| alone holds it at 0, where it comes from −1."""
+    f = lambda x: (
+        jnp.abs(x[0] - x[1])
+        + 0.3 * jnp.linalg.norm(x - x[::-1])
+        - 1.2 * (x[0] - x[1])
+        + 0.5 * jnp.sum((x - np.array([0.5, 0.1])) ** 2)
+    )
+    run = st.gradient_inclusion(f, np.array([0.0, 1.0]), 2.0, 1e-8, 1e-8, saveat=[2.0])
+    # u′ = 2 (1 + 0.3 √2 + 1.2) − (u − 0.4) up to 0; held there by less than 1 + 0.3 √2.
+    rate = 2 * (2.2 + 0.3 * np.sqrt(2)) + 0.4
+    assert kinds(run) == ["slide"]
+    assert run.events[0].time == pytest.approx(np.log((rate + 1) / rate), abs=1e-6)
+    mean = 0.3 + 0.2 * np.exp(-2.0)
+    np.testing.assert_allclose(run.xs[0], [mean, mean], atol=1e-6)

@@ -194,7 +194,12 @@ class Decider:
         return len(found) <= 1
 
     def with_dependents(self, mode: Mode) -> Mode:
-        """The mode that also holds what stays tied along it, so that its weights are shared.
+        """The mode that also holds what stays tied along it, so that its weights are shared."""
+        more = self.along(mode)
+        return mode if more is mode else (self.as_found(more) or mode)
+
+    def along(self, mode: Mode) -> Mode:
+        """The mode with all held that stays tied along it.
 
         What changes nothing in the gradient is held if it is on the surface of what is: its key is
         but rounding all along.
@@ -212,7 +217,7 @@ class Decider:
                 continue
             if room < np.linalg.norm(jump) or self.off(row, mode) <= _SAME_WAY * length:
                 more = more.sliding(other)
-        return mode if more is mode else (self.as_found(more) or mode)
+        return more
 
     def off(self, row: np.ndarray, mode: Mode) -> float:
         """The distance of a gradient from the span of those that are held."""
@@ -255,6 +260,8 @@ class Decider:
             for candidate in negative[:_MOST_MIXED][::-1]:
                 if mode.gated.is_choice[candidate]:
                     stack.append(tried.released(candidate))
+            if negative:  # held by too much, for one alone
+                stack.append(self.along(tried))
         return None
 
     def centred(self, mode: Mode) -> Mode | None:
