@@ -42,19 +42,30 @@ def conic_least_norm(
             right.append(bound)
             cones.append(cone)
         start += width
+    quadratic = sp.block_diag([sp.eye_array(d), sp.csc_array((n, n))])
+    found = cone_program(quadratic, np.zeros(d + n), sp.vstack(rows), np.concatenate(right), cones)
+    return unit * found[d:]
+
+
+def cone_program(
+    quadratic: Any, linear: np.ndarray, rows: Any, right: np.ndarray, cones: list[Any]
+) -> np.ndarray:
+    """The x with the least x·Qx/2 + c·x of those with right − A x in the cones, by Clarabel
+    (Goulart, Chen 2024). How near it came is for the caller to look at.
+
+    Args:
+        quadratic, linear: Q, sparse, and c.
+        rows, right: A, sparse, and what it is taken from.
+        cones: Clarabel's, in the order of the rows.
+    """
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
     settings.max_iter = 200
     solver = clarabel.DefaultSolver(
-        sp.csc_matrix(sp.block_diag([sp.eye_array(d), sp.csc_array((n, n))])),
-        np.zeros(d + n),
-        sp.csc_matrix(sp.vstack(rows)),
-        np.concatenate(right),
-        cones,
-        settings,
+        sp.csc_matrix(quadratic), linear, sp.csc_matrix(rows), right, cones, settings
     )
-    return unit * np.array(solver.solve().x[d:])
+    return np.array(solver.solve().x)
 
 
 def _size(block: object) -> float:

@@ -18,7 +18,7 @@ from steepest.pieces._sites import Site
 ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
 _TIED = 1e-13
-_MISFIT = 1e-7  # of the gradients
+MISFIT = 1e-7  # of the gradients: multipliers that leave less of them balance
 _PARTED = 100.0  # times how near keys may be met together: no longer tied
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
 CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
@@ -164,7 +164,7 @@ class Crossings:
 
     def is_balanced(self, look: Look) -> Any:
         """Whether the multipliers keep what is held tied."""
-        return look.misfit <= _MISFIT * look.scale
+        return look.misfit <= MISFIT * look.scale
 
     # ---- what is lost in the error of a step
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import lsq_linear, minimize
 
+from steepest.flow._crossing import MISFIT
 from steepest.flow._field import Look
 from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weights
 from steepest.flow._machine import Machine
@@ -22,8 +23,7 @@ from steepest.flow._mode import Mode
 
 _MOST_MIXED = 6
 _MOST_TRIED = 300
-_SHARES = (1.0, 0.3, 0.1, 0.03)
-_MISFIT = 1e-7  # of the gradients: multipliers that balance
+_SHARES = (1.0, 0.3, 0.1, 0.03)  # of a step to other weights, that are tried
 _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
@@ -129,7 +129,7 @@ class Decider:
         if mode.pairs:
             weights = look.multipliers
             held = sorted(mode.choices, key=lambda k: weights[k])
-            if look.misfit > _MISFIT * scale:
+            if look.misfit > MISFIT * scale:
                 # What is held does not determine weights that balance it.
                 return [*held[:1], *(gate for gate, _ in mode.norms)], []
             negative = [k for k in held if weights[k] < -_WEIGHT]
@@ -296,7 +296,7 @@ class Decider:
         for share in _SHARES:
             tried = mode.mixing(look.multipliers + share * (other - look.multipliers))
             found = self.look(tried)
-            if self.least(tried, found) > least and found.misfit <= _MISFIT * float(found.scale):
+            if self.least(tried, found) > least and found.misfit <= MISFIT * float(found.scale):
                 return found.multipliers, self.least(tried, found)
         return weights, least
 

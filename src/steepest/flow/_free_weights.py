@@ -13,6 +13,7 @@ from steepest.flow._field import Tied
 from steepest.flow._mode import Mode
 
 DETERMINED = 1e-8  # squares of pivots above this are those of rows that determine their weights
+_BALANCED = 1e-9  # of the gradients' turns: what a cone program may leave of them
 _DEPENDENT = 1e-10  # eigenvalues of a Gram matrix of unit rows below this are zero
 
 
@@ -44,7 +45,7 @@ def free_weights(
     if np.all(kept):
         return None
     basis = rows.T @ (vectors[:, kept] / np.sqrt(values[kept]))
-    same = (moved @ basis).T / np.max(np.abs(moved))
+    same = (moved @ basis).T / (np.max(np.abs(moved)) or 1.0)
     steps, distance = (_among_balls if mode.norms else _in_simplices)(mode, multipliers, same)
     if distance <= least:
         return None
@@ -83,13 +84,10 @@ def _in_simplices(mode: Mode, weights: np.ndarray, same: np.ndarray) -> tuple[np
 
 
 def _among_balls(mode: Mode, weights: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, float]:
-    """The same where norms are held at zero: of these 1 − ‖v‖ counts.
+    """The same where norms are held at zero: of these 1 − ‖v‖ counts, and a linear program has no
+    cones."""
+    from steepest.convex._conic import clarabel, cone_program
 
-    A second-order cone program, by Clarabel (Goulart, Chen 2024): HiGHS has no cones.
-    """
-    import clarabel as _clarabel
-
-    clarabel: Any = _clarabel  # a compiled module that ships no types
     count = len(mode.pairs)
     spent, left = _bounds(mode, weights)
     blocks = [
@@ -99,7 +97,7 @@ def _among_balls(mode: Mode, weights: np.ndarray, same: np.ndarray) -> tuple[np.
     right = [np.zeros(len(same)), left]
     cones = [clarabel.ZeroConeT(len(same)), clarabel.NonnegativeConeT(len(spent))]
     for gate, entries in mode.norms:
-        # (1 − t, v − d) in the cone; what is entry's pair moves it by −d.
+        # (1 − t, v − d) is in the cone: a step in the weight of an entry takes from it.
         block = np.zeros((1 + len(entries), count + 1))
         block[0, -1] = 1.0
         for row, entry in enumerate(entries, 1):
@@ -107,24 +105,16 @@ def _among_balls(mode: Mode, weights: np.ndarray, same: np.ndarray) -> tuple[np.
         blocks.append(block)
         right.append(np.array([1.0, *weights[entries]]))
         cones.append(clarabel.SecondOrderConeT(1 + len(entries)))
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
-    solution = clarabel.DefaultSolver(
+    found = cone_program(
         sp.csc_matrix((count + 1, count + 1)),
         np.array([*np.zeros(count), -1.0]),
-        sp.csc_matrix(np.vstack(blocks)),
+        np.vstack(blocks),
         np.concatenate(right),
         cones,
-        settings,
-    ).solve()
-    found = np.array(solution.x)
-    if not np.all(np.isfinite(found)):
-        return np.zeros(count), -np.inf
-    # Its own word for whether it is done is not needed: what it found is looked at.
+    )
     steps, distance = found[:-1], float(found[-1])
-    after = [1 - float(np.linalg.norm(r[1:] - b[1:, :-1] @ steps))
-             for b, r in zip(blocks[2:], right[2:], strict=True)]  # fmt: skip
-    off = float(np.max(np.abs(same @ steps), initial=0.0))
-    least = min([distance, *after, *(left - spent @ steps)])
-    return (steps, least) if off <= 1e-9 else (steps, -np.inf)
+    if not np.all(np.isfinite(found)) or np.max(np.abs(same @ steps), initial=0.0) > _BALANCED:
+        return steps, -np.inf
+    moved = [r - block[:, :-1] @ steps for block, r in zip(blocks[2:], right[2:], strict=True)]
+    norms = [1 - float(np.linalg.norm(v)) for _, *v in moved]
+    return steps, min([distance, *norms, *(left - spent @ steps)])

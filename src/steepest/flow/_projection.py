@@ -34,6 +34,7 @@ def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any, Any]:
         forces, normal = jnp.zeros(len(rows)), slope - rest
         for _ in range(_PASSES):
             forces = forces + cho_solve((lower, True), rows @ (normal - rows.T @ forces))
+        # What the ridge makes large, the weights of what is no row, is taken away: the least stay.
         for _ in range(2):
             forces = forces - _ridge(rows) * cho_solve((lower, True), forces)
         pivots = jnp.where(jnp.arange(len(rows)) < count, jnp.diagonal(lower) ** 2, 1.0)
