@@ -31,12 +31,15 @@ def projected(slope: Any, rows: Any, count: Any) -> tuple[Any, Any, Any]:
         rest = _rest(slope, rows, lower)
         # From what is in the span alone: where rows all but depend on each other, rounding in the
         # tangential part, which is the larger one, would be the weights of their difference.
-        forces, normal = jnp.zeros(len(rows)), slope - rest
-        for _ in range(_PASSES):
-            forces = forces + cho_solve((lower, True), rows @ (normal - rows.T @ forces))
+        normal = slope - rest
+        forces = _repeated(
+            lambda forces: forces + cho_solve((lower, True), rows @ (normal - rows.T @ forces)),
+            _PASSES,
+            jnp.zeros(len(rows)),
+        )
         # What the ridge makes large, the weights of what is no row, is taken away: the least stay.
-        for _ in range(2):
-            forces = forces - _ridge(rows) * cho_solve((lower, True), forces)
+        without = lambda forces: forces - _ridge(rows) * cho_solve((lower, True), forces)
+        forces = _repeated(without, 2, forces)
         pivots = jnp.where(jnp.arange(len(rows)) < count, jnp.diagonal(lower) ** 2, 1.0)
         return rest, _filled(forces, room), jnp.min(pivots)
 
@@ -65,9 +68,14 @@ def _on_first(f: Callable[[Any], Any], rows: Any, count: Any) -> Any:
 
 
 def _rest(slope: Any, rows: Any, lower: Any) -> Any:
-    for _ in range(_PASSES):  # what the ridge and rounding left
-        slope = slope - rows.T @ cho_solve((lower, True), rows @ slope)
-    return slope
+    # Again and again, for what the ridge and rounding left.
+    rest = lambda slope: slope - rows.T @ cho_solve((lower, True), rows @ slope)
+    return _repeated(rest, _PASSES, slope)
+
+
+def _repeated(f: Callable[[Any], Any], times: int, x: Any) -> Any:
+    """f(f(… x)), compiled once."""
+    return lax.fori_loop(0, times, lambda _, x: f(x), x)
 
 
 def _filled(v: Any, room: int) -> Any:
