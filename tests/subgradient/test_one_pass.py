@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from clarke.exact_oracle import gradients, random_expression, run_jax
 from steepest.clarke import clarke
@@ -212,3 +213,32 @@ def test_large_arrays_are_closed_over_as_by_grad():
     f = lambda w: relu(large @ w).sum()
     text = lambda g: len(jax.jit(g).lower(jnp.zeros(400)).as_text())
     assert text(subgradient(f)) < text(jax.grad(f)) + 20_000
+
+
+# (f, where it has a kink that is none, its derivative there): the last choices of a program, which
+# no later one asks for slopes, of which some are made of several steps.
+SMOOTH_SUMS = {
+    "min": (lambda x: jnp.maximum(x, 0.0) + jnp.minimum(x, 0.0), 0.0, 1.0),
+    "min, reduced": (lambda x: _pair(jnp.max, x) + _pair(jnp.min, x), 0.0, 1.0),
+    "min, of a window": (lambda x: _pair(lax.cummax, x)[1] + _pair(lax.cummin, x)[1], 0.0, 1.0),
+    "clamp, above": (lambda x: lax.clamp(0.0, x, 1.0) + jnp.maximum(x, 1.0), 1.0, 1.0),
+    "clamp, below": (lambda x: lax.clamp(0.0, x, 1.0) + jnp.minimum(x, 0.0), 0.0, 1.0),
+    "clamp, both": (lambda x: lax.clamp(x, 0.0, x) - x, 0.0, 0.0),
+    "relu6": (lambda x: jax.nn.relu6(x) + jnp.maximum(x, 6.0), 6.0, 1.0),
+    "celu": (jax.nn.celu, 0.0, 1.0),
+    "abs": (lambda x: jnp.abs(x) - jnp.abs(-x), 0.0, 0.0),
+    "a difference": (lambda x: relu(x) - relu(-x), 0.0, 1.0),
+    "sort": (lambda x: jnp.sum(jnp.sort(jnp.stack([x, 2 * x, -x]))), 0.0, 2.0),
+    "top_k": (lambda x: jnp.sum(lax.top_k(jnp.stack([x, -x]), 2)[0]), 0.0, 0.0),
+}
+
+
+def _pair(choose, x):
+    return choose(jnp.stack([x, jnp.zeros_like(x)]))
+
+
+@pytest.mark.parametrize("name", SMOOTH_SUMS)
+def test_kinks_that_cancel(name):
+    f, x, slope = SMOOTH_SUMS[name]
+    for k in (0, 3):  # directions to both sides
+        assert float(subgradient(f, key=jax.random.key(k))(jnp.asarray(x))) == pytest.approx(slope)

@@ -134,8 +134,8 @@ class Crossings:
     def beyond(
         self, crossing: Crossing, look: Look, width: Any, mode: Arguments
     ) -> tuple[Arguments, Any, Any]:
-        """(the mode beyond with its multipliers as weights, whether it is clearly consistent, and
-        whether instead the one that was left clearly gets ahead again).
+        """(the mode beyond with its multipliers as weights, whether the flow clearly goes on into
+        it, and whether instead the one that was left clearly gets ahead again).
 
         Args:
             look: at the mode beyond.
@@ -152,7 +152,7 @@ class Crossings:
         rounding = ROUNDING * (jnp.abs(crossing.value) + jnp.abs(look.value))
         parted = jnp.abs(crossing.value - look.value)
         sound = (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
-        clear = sound & (gap * width > self.room(keys)) & self.is_consistent(look, mode)
+        clear = sound & (gap * width > self.room(keys))
         returns = sound & (gap * width < -self.room(keys))
         return self.with_weights(look.multipliers, mode), clear, returns
 
@@ -217,8 +217,8 @@ class Crossings:
     def is_lost(
         self, slope: Any, value: Any, look: Look, rest: Any, mode: Arguments
     ) -> tuple[Arguments, Any]:
-        """(the mode with its multipliers as weights, whether the step's end is clearly in it, and
-        the way there in the mode before differs by less than the error of the step).
+        """(the mode with its multipliers as weights, whether the step's end is in it, and the way
+        there in the mode before differs by less than the error of the step).
 
         Args:
             slope, value: at the step's end in the mode before.
@@ -234,7 +234,6 @@ class Crossings:
             & (jnp.abs(value - look.value) <= 4 * parted + rounding)
             & jnp.all(look.watched >= 0)
             & self.no_root(look)
-            & self.is_consistent(look, mode)
         )
         return self.with_weights(look.multipliers, mode), lost
 

@@ -18,7 +18,7 @@ from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import LEFT, Crossing, Crossings
 from steepest.flow._dips import Stretch
 from steepest.flow._events import KINDS, Kind
-from steepest.flow._field import Fields
+from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving, Slides
@@ -142,19 +142,21 @@ class Loop:
             pulled = s.pulled + spent * jnp.sum(mode.held)
             step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
             c = c._replace(step=step)
+            bounds = self._bounds(found, mode)
+            holds = self.crossings.is_consistent(found, mode)
             c = lax.switch(
                 phase,
                 [
-                    lambda: self._ended(c, accepted),
-                    lambda: self._sampled(c),
-                    lambda: self._located(c, limits),
+                    lambda: self._ended(c, bounds, accepted),
+                    lambda: self._sampled(c, bounds),
+                    lambda: self._located(c, bounds, limits),
                     lambda: self._looked(c),
-                    lambda: self._left(c),
+                    lambda: self._left(c, bounds),
                     lambda: self._arrived(c, limits),
-                    lambda: self._crossed(c, mode, limits),
-                    lambda: self._begun(c, mode, limits),
-                    lambda: self._released(c, mode, limits),
-                    lambda: self._passed(c, mode),
+                    lambda: self._crossed(c, mode, holds, limits),
+                    lambda: self._begun(c, mode, holds, limits),
+                    lambda: self._released(c, mode, holds, limits),
+                    lambda: self._passed(c, mode, holds),
                 ],
             )
             # Beyond an event nothing is known of the step before.
@@ -166,7 +168,7 @@ class Loop:
         phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
-        samples = Samples.none(t, self._bounds(step))
+        samples = Samples.none(t, self._bounds(nowhere, mode))
         carry = _Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, one_sided,
             0.0 * t,
@@ -203,7 +205,7 @@ class Loop:
             polished=jnp.zeros_like(c.polished),
         )
 
-    def _ended(self, c: _Carry, accepted: Any) -> _Carry:
+    def _ended(self, c: _Carry, bounds: Any, accepted: Any) -> _Carry:
         """After a step: where anything is held its multipliers are looked at before all else."""
         s = c.step
         if not len(s.mode.base):
@@ -213,7 +215,7 @@ class Loop:
             stretch=Stretch.of(s.begin, jnp.where(s.met, s.when, s.t)),
             width=s.t - s.begin,
             at=jnp.where(known, 1, 0),
-            values=c.samples.values.at[0].set(self._bounds(s)),
+            values=c.samples.values.at[0].set(bounds),
             then=c.phase,
         )
         looks = accepted & jnp.any(s.mode.held)
@@ -223,9 +225,9 @@ class Loop:
             target=jnp.where(looks, samples.time(), c.target),
         )
 
-    def _sampled(self, c: _Carry) -> _Carry:
+    def _sampled(self, c: _Carry, bounds: Any) -> _Carry:
         """In a step: whether a multiplier says that what is held was left in it."""
-        s, samples = c.step, c.samples.looked_at(self._bounds(c.step))
+        s, samples = c.step, c.samples.looked_at(bounds)
         first, goes_on = samples.stretch.first, samples.stretch.goes_on
         bracket = Bracket.of(first.low, first.high, first.above, first.below)
         point = jnp.where(first.low == s.begin, s.begin, bracket.point())
@@ -239,19 +241,16 @@ class Loop:
             left=bracket,
         )
 
-    def _bounds(self, s: Step) -> Any:
+    def _bounds(self, look: Look, mode: Arguments) -> Any:
         """What is to stay positive while what is held is held.
 
         Where a gradient vanishes no multipliers may balance any more, or only large ones.
         """
-        look, crossings = s.look, self.crossings
-        bounds = crossings.bounds(look.multipliers, s.mode) + LEFT
+        crossings = self.crossings
+        bounds = crossings.bounds(look.multipliers, mode) + LEFT
         balanced = jnp.where(crossings.is_balanced(look), 1.0, -1.0)
-        near = crossings.nearness(look.keys, s.mode)
+        near = crossings.nearness(look.keys, mode)
         return jnp.clip(jnp.concatenate([bounds, near, balanced[None]]), -1.0, 1.0)
-
-    def _least(self, s: Step) -> Any:
-        return jnp.min(self._bounds(s))
 
     def _leave(self, c: _Carry, least: Any, t: Any) -> _Carry:
         """Find out when a multiplier left, if it is out of its bounds at t."""
@@ -263,13 +262,13 @@ class Loop:
             left=Bracket.of(begin, t, 1.0 + 0.0 * t, jnp.where(out, least, -1.0)),
         )
 
-    def _left(self, c: _Carry) -> _Carry:
+    def _left(self, c: _Carry, bounds: Any) -> _Carry:
         """When, to the accuracy of the dense output.
 
         The velocity is continuous there: an error of that size in the time is one of its square in
         the state.
         """
-        s, least, last = c.step, self._least(c.step), c.left
+        s, least, last = c.step, jnp.min(bounds), c.left
         at_once = (c.target == s.begin) & (least <= 0)
         first = last._replace(above=least)
         found = last.narrowed(c.target, least)
@@ -292,7 +291,7 @@ class Loop:
         step = c.step._replace(located=jnp.asarray(True))
         return c._replace(phase=jnp.asarray(_STEPS), step=step)
 
-    def _located(self, c: _Carry, limits: Limits) -> _Carry:
+    def _located(self, c: _Carry, bounds: Any, limits: Limits) -> _Carry:
         """By Newton's method along the flow itself, from the time that the dense output tells."""
         s, look = c.step, c.step.look
         width = s.t - s.begin
@@ -308,7 +307,7 @@ class Loop:
         clear &= (after > s.begin) & (after < limits.until) & (s.events < limits.events)
         there = jnp.where(clear, _CROSSES, _LOOKS)
         again = jnp.where(c.polished < _POLISHED, _LOCATES, _STEPS)
-        least = jnp.where(inside & near, self._least(s), 1.0)
+        least = jnp.where(inside & near, jnp.min(bounds), 1.0)
         c = c._replace(
             phase=jnp.where(inside, jnp.where(near, there, again), _STEPS),
             step=s._replace(
@@ -346,20 +345,22 @@ class Loop:
             leaving=leaving,
         )
 
-    def _crossed(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+    def _crossed(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
         """Beyond a crossing: go on there, if that is clear, or slide."""
         s, crossing = c.step, c.crossing
         mode, clear, returns = self.crossings.beyond(crossing, s.look, s.t - s.begin, mode)
+        clear &= holds
         slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
         jump = jnp.max(jnp.abs(s.look.slope - crossing.slope), initial=0.0)
         c = self._made(c, clear, "cross", crossing.other, mode, limits)
         return c._replace(phase=jnp.where(slides, _SLIDES, c.phase), jump=jump)
 
-    def _passed(self, c: _Carry, mode: Arguments) -> _Carry:
+    def _passed(self, c: _Carry, mode: Arguments, holds: Any) -> _Carry:
         """At a step's end beyond crossings: go on there, if they are lost in its error."""
         s, rest = c.step, c.step.t - c.step.low
         value, slope = jax.value_and_grad(lambda y: self.fields.program(y, s.mode.weights)[0])(s.y)
         mode, lost = self.crossings.is_lost(slope, value, s.look, rest, mode)
+        lost &= holds
         count = jnp.sum(jnp.asarray(mode.active) & ~jnp.asarray(s.mode.active))
         lost &= count > 0
         over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
@@ -369,15 +370,15 @@ class Loop:
             jump=jnp.max(jnp.abs(s.look.slope - slope), initial=0.0),
         )
 
-    def _begun(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+    def _begun(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
         """In a slide: go on in it, if that is clear."""
         mode, clear = self.slides.is_begun(c.step.look, mode)
-        return self._made(c, clear, "slide", c.crossing.other, mode, limits)
+        return self._made(c, clear & holds, "slide", c.crossing.other, mode, limits)
 
-    def _released(self, c: _Carry, mode: Arguments, limits: Limits) -> _Carry:
+    def _released(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
         """After a slide: go on, if that is clear."""
         mode, clear = self.slides.is_ended(c.leaving, c.step.look, mode)
-        return self._made(c, clear, "release", c.leaving.out, mode, limits)
+        return self._made(c, clear & holds, "release", c.leaving.out, mode, limits)
 
     def _made(
         self, c: _Carry, clear: Any, kind: Kind, candidate: Any, mode: Arguments, limits: Limits

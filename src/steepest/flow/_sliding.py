@@ -71,13 +71,13 @@ class Slides:
         )
 
     def is_begun(self, look: Look, mode: Arguments) -> tuple[Arguments, Any]:
-        """(the mode with its multipliers as weights, whether it is clearly consistent).
+        """(the mode with its multipliers as weights, whether its ties determine them).
 
         Args:
             look: at the mode in which both are held.
             mode: that mode.
         """
-        clear = self.crossings.is_consistent(look, mode) & (look.pivot > _INDEPENDENT)
+        clear = look.pivot > _INDEPENDENT
         return self.crossings.with_weights(look.multipliers, mode), clear
 
     # ---- what ends
@@ -126,7 +126,7 @@ class Slides:
         )
 
     def is_ended(self, leaving: Leaving, look: Look, mode: Arguments) -> tuple[Arguments, Any]:
-        """(the mode with its multipliers as weights, whether it is clearly consistent).
+        """(the mode with its multipliers as weights, whether what was let go falls behind).
 
         Args:
             leaving: what was let go.
@@ -138,5 +138,4 @@ class Slides:
         behind = look.rates[leaving.stays] - look.rates[leaving.out] >= -leaving.room
         rounding = ROUNDING * (jnp.abs(leaving.value) + jnp.abs(look.value))
         continuous = jnp.abs(leaving.value - look.value) <= rounding
-        clear = self.crossings.is_consistent(look, mode) & behind & continuous
-        return self.crossings.with_weights(look.multipliers, mode), clear
+        return self.crossings.with_weights(look.multipliers, mode), behind & continuous

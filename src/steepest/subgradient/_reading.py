@@ -149,7 +149,8 @@ class Reading(ABC):
         from steepest.subgradient._flow import FLOW
         from steepest.subgradient._rules import RULES
 
-        self.wants = step.wants
+        # A choice may be made of several steps and choices, each of which may ask the one before.
+        self.wants = (True, True) if name in RULES else step.wants
         line = step.line if name in FLOW or name in RULES or name in smooth.SINGULAR else ""
         if name in FLOW:
             return FLOW[name](self, step, inputs, line)
