@@ -188,11 +188,18 @@ def _above_rounding(y: Float[np.ndarray, " n"], rounding: float, eps: float) -> 
 
 
 def _superlinear(y: Float[np.ndarray, " n"]) -> tuple[Kind, float, tuple[float, float]] | None:
-    """The order, where each of the last three falls of log y is larger than the one before."""
+    """The order, where each of the last three falls of log y is larger than the one before.
+
+    A dip of an oscillation looks like it: y does not rise in the second half, and fell by less
+    before.
+    """
     if len(y) < 4 or np.any(y <= 0):
         return None
-    falls = -np.diff(np.log(y[-4:]))
+    half = -np.diff(np.log(y[-max(4, len(y) // 2) :]))
+    falls = half[-3:]
     if falls[0] <= 0.1 or np.any(falls[1:] < 1.3 * falls[:-1]):
+        return None
+    if np.min(half) < 0 or np.max(half[:-1]) > falls[-1]:
         return None
     orders = falls[1:] / falls[:-1]
     return "superlinear", float(orders[-1]), (float(np.min(orders)), float(np.max(orders)))

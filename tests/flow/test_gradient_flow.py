@@ -74,6 +74,9 @@ def test_two_crossings_in_one_step_are_seen():
 def test_blow_up_is_told_with_its_time():
     with pytest.raises(st.SolverError, match=r"t = 0\.(49999|5)"):
         st.gradient_flow(lambda x: -(x**4) / 4, 1.0, 1.0)
+    # x = −log(1 − t) is at 31 only when nothing is left of 1 − t.
+    with pytest.raises(st.SolverError, match=r"leaves the finite numbers at t = 1, .* x0\['a'\]"):
+        st.gradient_flow(lambda x: -jnp.exp(x["a"]) + x["b"], {"a": 0.0, "b": 1.0}, 2.0)
 
 
 def test_bad_arguments_are_named():

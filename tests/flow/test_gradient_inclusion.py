@@ -186,3 +186,19 @@ def test_leaves_without_entries():
     run = st.gradient_inclusion(f, {"a": np.array([1.0]), "b": np.zeros((0, 3))}, 1.0, saveat=[1.0])
     assert run.xs["a"][0, 0] == pytest.approx(0.0, abs=1e-12)
     assert run.xs["b"].shape == (1, 0, 3)
+
+
+@pytest.mark.parametrize("wrong", ["a", 1j, True, None, np.nan, 1.5, -0.1])
+def test_a_time_that_is_none(wrong, dense_run):
+    with pytest.raises(st.ArgumentError, match="t is "):
+        dense_run(wrong)
+
+
+def test_a_traced_time(dense_run):
+    with pytest.raises(st.ArgumentError, match="traced"):
+        jax.vmap(dense_run)(jnp.array([0.1, 0.2]))
+
+
+@pytest.fixture(scope="module")
+def dense_run():
+    return st.gradient_inclusion(lambda x: jnp.sum(jnp.abs(x)), np.array([1.0]), 1.0, dense=True)

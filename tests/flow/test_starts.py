@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import steepest as st
 
@@ -34,3 +35,11 @@ def test_a_mode_among_many_held_kinks_is_found():
     f = lambda W: jnp.mean(jnp.abs(jax.nn.relu(X @ W[0]) @ W[1] - Y))
     run = st.gradient_inclusion(f, W, 3.0, 1e-7, 1e-7, dense=True)
     assert len(run.dense.held(2.99)) >= 6
+
+
+def test_a_scalar_start_beside_data():
+    """q' = −1 − 2 (q − 0.1) − 2 (q − 1.2) − 1 + 1, the difference written at two places."""
+    y = jnp.array([0.1, 1.2, 4.3])
+    f = lambda q: jnp.sum(jnp.abs(q - y)) + jnp.sum(jnp.where(q - y > 0, q - y, 0.0) ** 2)
+    run = st.gradient_inclusion(f, 3.0, 0.1)
+    assert float(run.final) == pytest.approx(0.4 + 2.6 * np.exp(-0.4), abs=1e-6)

@@ -15,6 +15,7 @@ from steepest.flow._events import Event, Kink
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._standing import Step
+from steepest.inputs import is_traced
 from steepest.trajectory import Divergence, Trajectory
 
 _MOST = 1000
@@ -171,7 +172,15 @@ class Dense:
 
 def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end: float) -> PyTree:
     """The user's pytree at one time or, on leading axes, at an array of times in 0 … end."""
-    ts = np.asarray(t, np.float64)
+    if is_traced(t):
+        raise ArgumentError(
+            "t is traced; a trajectory takes an array of times, outside of jit."
+        )
+    try:
+        ts = np.asarray(t)
+        ts = ts.astype(np.float64, casting="same_kind" if ts.dtype.kind != "b" else "no")
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"t is {t!r:.60}; it must be a time or an array of times.") from error
     if not np.all((ts >= 0) & (ts <= end)):
         raise ArgumentError(f"t is {t!r:.60}; this trajectory has the times 0 … {end:g}.")
     ys = np.array([state(float(t)) for t in ts.reshape(-1)])

@@ -179,19 +179,20 @@ class Solver:
             )
 
     def blow_up(self, s: Step) -> str:
-        point = self.request.program.point
-        sizes = [
-            float(np.max(np.abs(leaf), initial=0.0))
-            for leaf in np.split(np.asarray(s.y), self.request.ends)
-        ]
-        if max(sizes) < _FAR * (1 + float(np.max(np.abs(self.request.start), initial=0.0))):
+        request, t, y = self.request, float(s.t), np.asarray(s.y)
+        start, value = (float(self.machine.own(at).value) for at in (request.start, y))
+        grown = np.abs(y - request.start)
+        size = 1 + float(np.max(np.abs(request.start), initial=0.0))
+        # As −exp(x) falls x itself grows but slowly.
+        if np.max(grown, initial=0.0) < _FAR * size and not value < -_FAR * (1 + abs(start)):
             return (
-                f"no step from t = {float(s.t):.9g} succeeds, however short: f is not defined "
+                f"no step from t = {t:.9g} succeeds, however short: f is not defined "
                 "there, or its gradient has no bound or turns without bound, as that of "
                 "abs(x)**1.5 does where x comes to 0."
             )
+        leaves = [float(np.max(leaf, initial=0.0)) for leaf in np.split(grown, request.ends)]
+        name = request.program.point.names[int(np.argmax(leaves))]
         return (
-            f"the flow leaves the finite numbers at t = {float(s.t):.9g}, with "
-            f"{point.names[int(np.argmax(sizes))]} the largest ({max(sizes):.3g}): f is unbounded "
-            "below, or not smooth there."
+            f"the flow leaves the finite numbers at t = {t:.9g}, f = {value:.3g}, most of all in "
+            f"{name}, which moved by {max(leaves):.3g}: f is unbounded below, or not smooth there."
         )

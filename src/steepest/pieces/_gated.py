@@ -168,7 +168,13 @@ class _Run:
             if outermost:
                 self.call = None
             return outs
-        if name in IDENTITIES:
+        # In double a change of width is none. JAX makes a new number of it or not as it is traced,
+        # and whether two choices turn on one number must not depend on that.
+        is_same = name == "convert_element_type" and all(
+            jnp.issubdtype(jnp.result_type(kind), np.floating)
+            for kind in (eqn.params["new_dtype"], eqn.invars[0].aval.dtype)
+        )
+        if is_same or name in IDENTITIES:
             return inputs
         if name == "scan":
             return self.scan(eqn, inputs)
@@ -232,8 +238,7 @@ class _Run:
         if self.weights is None:
             self.taken += [jnp.zeros(entries.size), jnp.ones(total.size)]
             return jnp.sqrt(total)
-        site = self.gated.all_sites[self.next]
-        self.next += 1
+        site = self.expected("norm", entries.shape, eqn)
         assert isinstance(site, NormSite)
         open_ = jnp.reshape(self.weights[site.gates], shape) > 0
         v = jnp.reshape(self.weights[site.start : site.gates.start], entries.shape)
@@ -330,9 +335,19 @@ class _Run:
             own = jax.nn.one_hot(best, keys.shape[0], axis=0, dtype=jnp.float64)
             self.taken.append(jnp.reshape(own, -1))
             return own
+        site = self.expected(name, keys.shape, eqn)
+        return jnp.reshape(self.weights[site.start : site.start + site.size], keys.shape)
+
+    def expected(self, name: str, shape: tuple[int, ...], eqn: Any) -> Site:
+        """The next site, which is the one in hand."""
         site = self.gated.all_sites[self.next]
         self.next += 1
-        return jnp.reshape(self.weights[site.start : site.start + site.size], keys.shape)
+        if (site.name, site.candidates, *site.shape) != (name, *shape):
+            raise UnsupportedPrimitiveError(
+                f"the choices that f makes are not read the same twice, at "
+                f"{user_line(self.call or eqn)}: this is a gap in the rules; please report it."
+            )
+        return site
 
     def scan(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
         """Written out, since each step has choices of its own."""
