@@ -143,3 +143,10 @@ def test_bad_arguments_are_named():
     ):
         with pytest.raises(ArgumentError, match=says):
             call()
+
+
+@pytest.mark.parametrize("n", range(40, 400, 9))
+def test_a_dip_of_an_oscillation_is_no_superlinear_rate(n):
+    t = np.arange(1, n)
+    for y in (0.95**t * (1 + np.cos(t)), 0.5 ** (t / 8) * np.cos(0.3 * t + 0.3) ** 2):
+        assert st.rate(t, y).kind != "superlinear"

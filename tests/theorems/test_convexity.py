@@ -76,3 +76,19 @@ def test_cancellation_far_from_the_minimum_refutes_nothing():
     f = lambda x: jnp.sum(x**2 - 2e6 * x + 1e12) + 0.0 * jnp.sum(jnp.abs(x))
     points = 1e6 + np.linspace(-1e-3, 1e-3, 9)[:, None]
     assert of(f, points, strong_convexity=0.0).evidence is Evidence.GIVEN
+
+
+def test_a_curve_downwards_that_the_points_do_not_see():
+    """Between points along its convex coordinate the sum of cosines looks convex."""
+    f = lambda x: jnp.sum(jnp.cos(x))
+    points = np.array([[1.0, 2.0], [1.0, 2.1]])
+    assert of(f, points, strong_convexity=0.0).evidence is Evidence.VIOLATED
+    p = st.Problem(f, points[0], strong_convexity=0.0)
+    assert st.theorems.adagrad_regret(p, learning_rate=0.5).holds is False
+
+
+def test_a_kink_at_the_start_is_no_curve_downwards():
+    f = lambda x: jnp.sum(jnp.abs(x)) + jnp.linalg.norm(x) + jnp.sum(jax.nn.relu(x) ** 2)
+    assert (
+        of(f, np.array([[0.0, 1.0], [0.5, 1.0]]), strong_convexity=0.0).evidence is Evidence.GIVEN
+    )

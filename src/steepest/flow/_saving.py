@@ -173,9 +173,7 @@ class Dense:
 def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end: float) -> PyTree:
     """The user's pytree at one time or, on leading axes, at an array of times in 0 … end."""
     if is_traced(t):
-        raise ArgumentError(
-            "t is traced; a trajectory takes an array of times, outside of jit."
-        )
+        raise ArgumentError("t is traced; a trajectory takes an array of times, outside of jit.")
     try:
         ts = np.asarray(t)
         ts = ts.astype(np.float64, casting="same_kind" if ts.dtype.kind != "b" else "no")

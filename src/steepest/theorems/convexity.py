@@ -25,7 +25,8 @@ def convexity(
 
     *Violated* where f(y) < f(x) + ⟨g, y − x⟩ for two of the points, or the program is a quadratic
     with a negative eigenvalue; *proved* where the program is affine or a quadratic with A ≻ 0;
-    *given* where the problem states a `strong_convexity` (0.0 says convex); else *unknown*.
+    *given* where the problem states a `strong_convexity` (0.0 says convex), and f is not curved
+    downwards near the first and the last of the points; else *unknown*.
 
     Args:
         p: the problem.
@@ -55,6 +56,9 @@ def convexity(
     if degree is not None and degree <= 1:
         return Hypothesis(_NAME, Evidence.PROVED, "affine, read off the program")
     if p.strong_convexity is not None:
+        against = _curved_down(p, points)
+        if against is not None:
+            return Hypothesis(_NAME, Evidence.VIOLATED, against)
         return Hypothesis(_NAME, Evidence.GIVEN, f"strong_convexity={p.strong_convexity:g}")
     detail = "nothing visited contradicts it; strong_convexity=0.0 says that f is convex"
     return Hypothesis(_NAME, Evidence.UNKNOWN, detail)
@@ -84,3 +88,13 @@ def _contradiction(
         f"f is {values[y]:.6g} at {in_words(points[y])}, "
         f"{-gaps[x, y]:.3g} below its subgradient at {in_words(points[x])}"
     )
+
+
+def _curved_down(p: Problem, points: Float[np.ndarray, "n d"]) -> str | None:
+    """Where, of the two ends, f has a negative curvature, in words; None if at neither."""
+    finite = points[np.isfinite(points).all(1)]
+    for x in finite[[0, -1]] if len(finite) else ():
+        curvature = p.curvature_near(x)
+        if curvature.least < -_ROUNDING * curvature.norm:
+            return f"the Hessian has the eigenvalue {curvature.least:.6g} near {in_words(x)}"
+    return None

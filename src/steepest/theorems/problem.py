@@ -144,14 +144,17 @@ class Problem:
 
     @cached_property
     def curvature_near_start(self) -> Curvature:
-        """Extreme eigenvalues of the Hessian a hair off x0, where no choice of the program is tied.
+        """`curvature_near` x0."""
+        return self.curvature_near(flat(self.program.start))
+
+    def curvature_near(self, x: Float[np.ndarray, " d"]) -> Curvature:
+        """Extreme eigenvalues of the Hessian a hair off x, where no choice of the program is tied.
 
         At a tie (softplus at 0) two derivatives taken through the choices may both be wrong.
         """
-        x0 = flat(self.program.start)
-        hair = np.random.default_rng(0).standard_normal(len(x0))
-        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
-        return self.curvature(split(x0 + hair, self.program.start))
+        hair = np.random.default_rng(0).standard_normal(len(x))
+        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x))) / np.linalg.norm(hair)
+        return self.curvature(split(x + hair, self.program.start))
 
     @cached_property
     def value_at_start(self) -> float:
