@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Float
 
 from steepest.pieces import Program
 
@@ -33,6 +34,16 @@ class Curvature(NamedTuple):
     def norm(self) -> float:
         """max |λ|."""
         return max(abs(self.least), abs(self.largest))
+
+
+def a_hair_off(x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """A point beside x, in a direction at random, where no choice of a program is tied.
+
+    At a tie derivatives taken through the choices may be those of no piece: a gradient that is the
+    mean of two pieces' is differentiated again.
+    """
+    hair = np.random.default_rng(0).standard_normal(len(x))
+    return x + hair * (1e-7 * max(1.0, float(np.linalg.norm(x))) / np.linalg.norm(hair))
 
 
 def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:

@@ -172,3 +172,15 @@ def test_a_gradient_in_half_precision_is_not_called_wrong():
     smooth = lambda w, x: jnp.tanh(x.astype(jnp.bfloat16) @ w[0]) @ w[1]
     report = st.audit(smooth, w, (inputs, targets), squares)
     assert report.kinks.autodiff in (True, None)
+
+
+def test_curvature_at_a_kink_is_that_of_a_piece():
+    """Both rows are on the third neuron's kink: λ = 3 with its gate shut and 4 with it open, and
+    3.25 with the mean of the two, which is no piece."""
+    w = [jnp.array([[1.0, -1.0, 0.0], [1.0, -1.0, 0.0]]), jnp.ones((3, 1))]
+    model = lambda w, x: jax.nn.relu(x @ w[0]) @ w[1]
+    batch = (jnp.eye(2), jnp.ones((2, 1)))
+    report = st.audit(model, w, batch, lambda p, y: jnp.mean((p - y) ** 2))
+    assert report.smoothness.gradient_norm == 0
+    assert min(abs(report.smoothness.largest - piece) for piece in (3, 4)) < 1e-5
+    assert any("one piece that meets there" in line for line in report.unsaid)

@@ -459,3 +459,9 @@ def test_arrays_that_f_closes_over_are_not_compiled_in(monkeypatch):
     assert clarke(lambda x: jnp.mean(jnp.abs(A @ x)))(jnp.ones(10_000)).is_singleton
     assert sizes
     assert max(sizes) < 100_000  # the array alone is 200,000 numbers
+
+
+@pytest.mark.parametrize("f", [lambda x: jnp.abs(x) * jnp.nan, lambda x: jnp.abs(x) + jnp.inf])
+def test_what_is_not_finite_has_none(f):
+    with pytest.raises(NotLocallyLipschitzError, match=r"f is (nan|inf) at x"):
+        clarke(f)(0.0)

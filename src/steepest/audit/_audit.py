@@ -90,6 +90,7 @@ def audit(
                 network.mean_loss,
                 program.closed,
                 list(network.point.leaves),
+                loss_kinks.tied > 0,
                 lambda words, done: said(words, 0.3 + 0.65 * done),
             )
         except FloatingPointError as error:
@@ -97,7 +98,7 @@ def audit(
         if loss_kinks.tied and curvature is not None:
             unsaid.append(
                 f"{loss_kinks.tied} numbers are on a kink, where f may have no second derivative: "
-                "the curvature is that of the piece which automatic differentiation chose."
+                "curvature and step sizes are those of one piece that meets there."
             )
         kinks = loss_kinks
     unsaid += [f"Kinks of {step}: there is no rule for it." for step in kinks.not_read]

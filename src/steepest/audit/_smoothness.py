@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.curvature import a_hair_off
 from steepest.pieces import is_double_enabled, run_in_double
 from steepest.pieces._compile import compiled
 
@@ -55,12 +56,14 @@ def smoothness(
     loss: Callable[[list[Any]], Any],
     closed: Any,
     leaves: list[Any],
+    tied: bool,
     step: Callable[[str, float], None],
 ) -> Smoothness:
     """Lanczos at these leaves; `step` is told how far it is, in words and as a share.
 
-    Up to a million variables the loss is run in float64, its custom derivative rules read through;
-    beyond, as the user wrote it.
+    Up to a million variables the loss is run in float64, its custom derivative rules read through,
+    and its second derivatives, where choices are `tied`, taken a hair off them; beyond, as the
+    user wrote it.
 
     Raises:
         FloatingPointError: the gradient, or its derivative, is not finite there.
@@ -84,10 +87,11 @@ def smoothness(
         ]
 
     together = lambda parts: np.concatenate([np.asarray(p, kind).reshape(-1) for p in parts])
+    beside = apart(a_hair_off(together(leaves))) if double and tied else leaves
     gradient_of = compiled(jax.grad(f))
     product_of = compiled(lambda leaves, v: jax.jvp(jax.grad(f), (leaves,), (v,))[1])
     with jax.enable_x64(double or is_double_enabled()):
-        product = lambda v: _finite(together(product_of(leaves, apart(v))), "the second derivative")
+        product = lambda v: _finite(together(product_of(beside, apart(v))), "the second derivative")
         step("the gradient", 0.0)
         g = _finite(together(gradient_of(leaves)), "the gradient")
         norm = float(np.linalg.norm(g))

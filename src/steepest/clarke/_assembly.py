@@ -33,6 +33,7 @@ class Assembly:
         self.lines: list[str] = []
         self.jump_lines: list[str] = []
         self.walks = 0
+        self.value = float(np.asarray(program([*program.start])))
 
     def differential(self) -> ClarkeDifferential:
         try:
@@ -110,6 +111,10 @@ class Assembly:
             raise NotLocallyLipschitzError(
                 f"f is {walked.value} at x: {walked.singular_line} is not defined there."
             )
+        if not np.isfinite(walked.value) and not np.isfinite(self.value):
+            raise NotLocallyLipschitzError(
+                f"f is {self.value} at x; no Clarke differential exists."
+            )
         e = expressions(self.program, tape, self.rng)
         self.jump_lines.extend(tape.switches[tape.exits[i].switch].line for i in e.unproved_exits)
         identities = Identities(self.program, tape, self.rng)
@@ -118,8 +123,7 @@ class Assembly:
 
     def check_values(self) -> None:
         """Pieces that meet at x have one value there, the function's own."""
-        value = float(np.asarray(self.program([*self.program.start])))
-        self.value = value
+        value = self.value
         if not np.isfinite(value):
             where = next(
                 (v.walked.singular_line for v in self.leaves if v.walked.singular_line), "x"

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from steepest.clarke import clarke
-from steepest.curvature import Curvature, curvature_of, dense_hessian
+from steepest.curvature import Curvature, a_hair_off, curvature_of, dense_hessian
 from steepest.errors import (
     ArgumentError,
     NotLocallyLipschitzError,
@@ -148,13 +148,8 @@ class Problem:
         return self.curvature_near(flat(self.program.start))
 
     def curvature_near(self, x: Float[np.ndarray, " d"]) -> Curvature:
-        """Extreme eigenvalues of the Hessian a hair off x, where no choice of the program is tied.
-
-        At a tie (softplus at 0) two derivatives taken through the choices may both be wrong.
-        """
-        hair = np.random.default_rng(0).standard_normal(len(x))
-        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x))) / np.linalg.norm(hair)
-        return self.curvature(split(x + hair, self.program.start))
+        """Extreme eigenvalues of the Hessian a hair off x, where no choice is tied."""
+        return self.curvature(split(a_hair_off(x), self.program.start))
 
     @cached_property
     def value_at_start(self) -> float:
