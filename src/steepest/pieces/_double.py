@@ -41,6 +41,18 @@ IDENTITIES = frozenset(
 )
 
 
+def is_identity(eqn: jex_core.JaxprEqn) -> bool:
+    """Whether an equation hands on its number as it is: in float64 a change of width is none.
+
+    JAX makes a new number of that one or not, as it is traced; whether two choices turn on one
+    number must not depend on it.
+    """
+    if eqn.primitive.name != "convert_element_type":
+        return eqn.primitive.name in IDENTITIES
+    kinds = eqn.params["new_dtype"], eqn.invars[0].aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
+    return all(jnp.issubdtype(kind, np.floating) for kind in kinds)
+
+
 def called_jaxpr(eqn: jex_core.JaxprEqn) -> jex_core.ClosedJaxpr | None:
     """The program that a call-like equation runs, or None if the equation is no call."""
     key = _CALLS.get(eqn.primitive.name)

@@ -32,7 +32,7 @@ from steepest.pieces._case_rules import is_small, with_cases
 from steepest.pieces._cases import MOST, Atom, Cases, truth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
-from steepest.pieces._double import IDENTITIES, called_jaxpr, evaluate_equation
+from steepest.pieces._double import called_jaxpr, evaluate_equation, is_identity
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._margins import PAIRED, Margins, outcomes
 from steepest.pieces._named import NAMED
@@ -168,13 +168,7 @@ class _Run:
             if outermost:
                 self.call = None
             return outs
-        # In double a change of width is none. JAX makes a new number of it or not as it is traced,
-        # and whether two choices turn on one number must not depend on that.
-        is_same = name == "convert_element_type" and all(
-            jnp.issubdtype(jnp.result_type(kind), np.floating)
-            for kind in (eqn.params["new_dtype"], eqn.invars[0].aval.dtype)
-        )
-        if is_same or name in IDENTITIES:
+        if is_identity(eqn):
             return inputs
         if name == "scan":
             return self.scan(eqn, inputs)
