@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clarke.test_clarke import INTERVALS, REFUSED, SETS, mlp, random_weights
+from clarke.test_clarke import INTERVALS, SETS, mlp, random_weights
+from clarke.test_refusals import REFUSED
 from steepest.clarke import clarke
 from steepest.errors import (
     ArgumentError,
