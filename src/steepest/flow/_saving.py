@@ -176,7 +176,9 @@ def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end
         raise ArgumentError("t is traced; a trajectory takes an array of times, outside of jit.")
     try:
         ts = np.asarray(t)
-        ts = ts.astype(np.float64, casting="same_kind" if ts.dtype.kind != "b" else "no")
+        if ts.dtype.kind == "b":
+            raise TypeError("a truth value is no time")
+        ts = ts.astype(np.float64, casting="same_kind")  # no imaginary part is dropped
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"t is {t!r:.60}; it must be a time or an array of times.") from error
     if not np.all((ts >= 0) & (ts <= end)):

@@ -16,7 +16,7 @@ from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
-_FAR = 1e6  # a state this many times the start's size is on its way to infinity
+_FAR = 1e6  # a state or value that moved this many times the start's size goes to infinity
 
 
 class Solver:

@@ -53,7 +53,8 @@ def adagrad_regret(
 
     Hypotheses: f is convex: *given* by the problem's `strong_convexity`, *proved* where the program
     is affine or a quadratic with A ≻ 0, *violated* where a subgradient inequality fails between
-    points that were visited, otherwise *unknown*. A `minimizer` that is given stands as long as
+    points that were visited, or what is given by a negative curvature near x₁ or x*, otherwise
+    *unknown*. A `minimizer` that is given stands as long as
     nothing lower is found, by the run or by L-BFGS-B. The bound is true of any x*, and D∞ is read
     off the run; which x* was taken is a note. At kinks the run is on `steepest.subgradient`, as the
     proof asks; `jax.grad` may return what is no subgradient there.

@@ -48,7 +48,8 @@ def gradient_inclusion_limit(
 
     Hypotheses: f is convex (*given*, by the problem's `strong_convexity`, or *proved* where the
     program is a quadratic with A ⪰ 0; *violated* where a subgradient inequality fails between the
-    points that were visited; otherwise *unknown*).
+    points that were visited, or what is given by a negative curvature near the first or the last of
+    them; otherwise *unknown*).
 
     Args:
         p: the problem.
