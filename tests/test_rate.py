@@ -150,3 +150,9 @@ def test_a_dip_of_an_oscillation_is_no_superlinear_rate(n):
     t = np.arange(1, n)
     for y in (0.95**t * (1 + np.cos(t)), 0.5 ** (t / 8) * np.cos(0.3 * t + 0.3) ** 2):
         assert st.rate(t, y).kind != "superlinear"
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_zero_in_finite_time_is_no_order(power):
+    t = np.linspace(0, 1, 50)
+    assert st.rate(t, (1 - t) ** power, minimum=0.0).kind != "superlinear"

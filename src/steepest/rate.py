@@ -17,6 +17,7 @@ Kind = Literal["linear", "power", "superlinear", "unknown"]
 
 _FEWEST = 6  # points, for a straight line to mean anything
 _WINDOWS = 5
+_LARGE_FALL = 3.0  # of log y in one step
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _superlinear(y: Float[np.ndarray, " n"]) -> tuple[Kind, float, tuple[float, 
     """The order, where each of the last three falls of log y is larger than the one before.
 
     A dip of an oscillation looks like it: y does not rise in the second half, and fell by less
-    before.
+    before. So does what comes to zero in finite time, sampled near its end: the last fall is large.
     """
     if len(y) < 4 or np.any(y <= 0):
         return None
@@ -199,7 +200,7 @@ def _superlinear(y: Float[np.ndarray, " n"]) -> tuple[Kind, float, tuple[float, 
     falls = half[-3:]
     if falls[0] <= 0.1 or np.any(falls[1:] < 1.3 * falls[:-1]):
         return None
-    if np.min(half) < 0 or np.max(half[:-1]) > falls[-1]:
+    if np.min(half) < 0 or np.max(half[:-1]) > falls[-1] or falls[-1] < _LARGE_FALL:
         return None
     orders = falls[1:] / falls[:-1]
     return "superlinear", float(orders[-1]), (float(np.min(orders)), float(np.max(orders)))

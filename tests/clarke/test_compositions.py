@@ -211,3 +211,23 @@ def test_smooth_compositions_of_kinks(draw):
         assert D.outer.support(n) >= wanted - near * np.linalg.norm(n), (draw, n, D)
         if not isinstance(D.inner, Empty):
             assert D.inner.support(n) <= wanted + near * np.linalg.norm(n), (draw, n, D)
+
+
+DATA = jnp.array([1.0, jnp.nan, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "ends"),
+    [
+        (lambda w: jnp.nanmean(jnp.abs(w - DATA)), 0.0, {-1}),
+        (lambda w: jnp.nanmean(jnp.abs(w - DATA)), 1.0, {-1, 0}),
+        (lambda w: jnp.nansum(jnp.abs(w - DATA)), 1.0, {-2, 0}),
+        (lambda w: jnp.nanmax(jnp.stack([w, jnp.nan * w, -w])), 0.0, {-1, 1}),
+        (lambda w: w * jnp.sum(~jnp.isnan(w * DATA)), 0.5, {2}),
+    ],
+)
+def test_missing_data_is_passed_over(f, x, ends):
+    """NaN alone is not equal to itself, which is how isnan is written."""
+    D = clarke(f)(x)
+    assert D.exact
+    assert set(np.round(D.vertices.ravel(), 9)) == ends

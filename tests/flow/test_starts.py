@@ -43,3 +43,10 @@ def test_a_scalar_start_beside_data():
     f = lambda q: jnp.sum(jnp.abs(q - y)) + jnp.sum(jnp.where(q - y > 0, q - y, 0.0) ** 2)
     run = st.gradient_inclusion(f, 3.0, 0.1)
     assert float(run.final) == pytest.approx(0.4 + 2.6 * np.exp(-0.4), abs=1e-6)
+
+
+def test_a_scalar_start_to_several_powers():
+    """x' = −2x − 3x²."""
+    powers = jnp.array([2.0, 3.0])
+    run = st.gradient_flow(lambda x: jnp.sum(x**powers), 1.0, 0.1)
+    assert float(run.final) == pytest.approx(2 / (5 * np.exp(0.2) - 3), abs=1e-7)

@@ -25,7 +25,7 @@ def equality(walk: State, when_equal: bool, inputs: list[Number], line: str) -> 
             near = (gap <= np.asarray(walk.tolerance(a.size + b.size, eps))) & np.isfinite(gap)
         equal_worlds.append(near | (np.asarray(a.world(k)) == np.asarray(b.world(k))))
     if a.ref is not None and a.ref == b.ref:
-        equal = np.ones(shape, bool)
+        equal = ~np.isnan(np.broadcast_to(a.value, shape))  # NaN alone is not equal to itself
     elif labelled:
         if any(w.any() for w in equal_worlds):
             walk.branch_on(labelled[0])

@@ -241,10 +241,8 @@ class _Run:
 
     def root(self, eqn: Any, values: list[Any]) -> None:
         """Keep what a root, or a power between 0 and 1, is taken of."""
-        roots = jnp.reshape(jnp.sqrt(values[0]), -1)
-        if len(values) > 1:
-            power = jnp.broadcast_to(values[1], jnp.shape(values[0])).reshape(-1)
-            roots = jnp.where((power > 0) & (power < 1), roots, jnp.inf)
+        base, power = jnp.broadcast_arrays(values[0], values[1] if len(values) > 1 else 0.5)
+        roots = jnp.where((power > 0) & (power < 1), jnp.sqrt(base), jnp.inf).reshape(-1)
         self.roots.append(roots)
         if self.found is not None:
             self.gated.root_lines += [user_line(self.call or eqn)] * roots.size
