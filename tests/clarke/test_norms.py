@@ -83,3 +83,13 @@ def test_what_no_rule_covers_is_bracketed():
 def test_the_pieces_of_a_norm_cannot_be_listed():
     with pytest.raises(TooManyPiecesError, match="directions"):
         _ = clarke(norm)(jnp.zeros(2)).pieces
+
+
+def test_a_square_times_many_numbers():
+    """|x| √(1 + |d|²), where what is squared is made wider by data."""
+    d = np.array([0.5, -1.0, 2.0, 0.25])
+    f = lambda x: jnp.sqrt(x**2 + jnp.sum((x * d) ** 2))
+    found = clarke(f)(0.0)
+    assert found.exact
+    ends = [float(found.support(direction)) for direction in (1.0, -1.0)]
+    np.testing.assert_allclose(ends, np.sqrt(1 + d @ d))

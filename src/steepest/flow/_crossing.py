@@ -17,7 +17,6 @@ from steepest.pieces._sites import Site
 
 ROUNDING = 1e-11  # of f's value: what its terms may lose where they cancel
 LEFT = 1e-9  # a multiplier this far out of its bounds has left
-_TIED = 1e-13
 MISFIT = 1e-7  # of the gradients: multipliers that leave less of them balance
 _PARTED = 100.0  # times how near keys may be met together: no longer tied
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
@@ -48,28 +47,16 @@ class Crossings:
 
     Args:
         fields: of the solve.
-        rtol, atol: tolerances of a step.
     """
 
-    def __init__(self, fields: Fields, rtol: float, atol: float):
-        self.fields, self.rtol, self.atol = fields, rtol, atol
+    def __init__(self, fields: Fields):
+        self.fields, self.scales = fields, fields.scales
         self.gated = fields.gated
         self.watched_choices = sum(site.places for site in self.gated.sites)
 
     def none(self, y: Any, t: Any) -> Crossing:
         zero = jnp.asarray(0)
         return Crossing(t, y, zero, zero, jnp.zeros_like(y), 0.0 * t, 0.0 * t)
-
-    def room(self, size: Any, scale: Any = 0.0) -> Any:
-        """Keys of a size that are this near may be met together, for all that the steps tell."""
-        return 0.1 * (self.atol + self.rtol * size)
-
-    def narrow(self, size: Any, scale: Any) -> Any:
-        """Keys that are this near are tied but for rounding.
-
-        scale: of the state, and of all keys of their line.
-        """
-        return _TIED * (size + scale + self.fields.size)
 
     def tied(self, keys: Any, y: Any, mode: Arguments) -> tuple[Any, Any, Any, Any]:
         """Of each candidate, (whether it is not active and ties but for rounding, the active one at
@@ -85,19 +72,19 @@ class Crossings:
             size = jnp.abs(least) + jnp.abs(key)
             finite = jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)
             scale = jnp.maximum(state, jnp.max(finite, initial=0.0))
-            near = ~active & jnp.isfinite(key) & (least - key <= self.narrow(size, scale))
+            near = ~active & jnp.isfinite(key) & (least - key <= self.scales.narrow(size, scale))
             base = site.start + jnp.argmax(active, axis=0) * site.places + jnp.arange(site.places)
             spread = lambda a, key=key: jnp.reshape(jnp.broadcast_to(a, key.shape), -1)
             tied = tied.at[mine].set(spread(near))
             bases = bases.at[mine].set(spread(base))
             alone = alone.at[mine].set(spread(jnp.sum(active, axis=0) == 1))
-            rooms = rooms.at[mine].set(spread(self.room(size)))
+            rooms = rooms.at[mine].set(spread(self.scales.room(size)))
         return tied, bases, alone, rooms
 
     def no_root(self, look: Look) -> Any:
         """Whether no norm and no other root is near zero."""
         roots = look.watched[self.watched_choices :]
-        return jnp.all(roots > NEAR_ROOT * self.fields.nearest_root)
+        return jnp.all(roots > NEAR_ROOT * self.scales.nearest_root)
 
     def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
         """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
@@ -148,12 +135,12 @@ class Crossings:
         keys = jnp.abs(look.keys[crossing.other]) + jnp.abs(look.keys[crossing.base])
         # A continuous f parts from itself, off the tie, by no more than its gradient turns.
         turn = jnp.linalg.norm(look.slope - crossing.slope)
-        off = _OFF * width * jnp.linalg.norm(look.velocity) + _TIED * self.fields.size
+        off = _OFF * width * jnp.linalg.norm(look.velocity) + self.scales.rounding
         rounding = ROUNDING * (jnp.abs(crossing.value) + jnp.abs(look.value))
         parted = jnp.abs(crossing.value - look.value)
         sound = (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
-        clear = sound & (gap * width > self.room(keys))
-        returns = sound & (gap * width < -self.room(keys))
+        clear = sound & (gap * width > self.scales.room(keys))
+        returns = sound & (gap * width < -self.scales.room(keys))
         return self.with_weights(look.multipliers, mode), clear, returns
 
     def is_consistent(self, look: Look, mode: Arguments) -> Any:
@@ -167,10 +154,6 @@ class Crossings:
         return look.misfit <= MISFIT * look.scale
 
     # ---- what is lost in the error of a step
-
-    def share(self, y: Any) -> Any:
-        """Of a step's tolerance: what it may lose to crossings in it."""
-        return 0.1 * (self.atol + self.rtol * jnp.max(jnp.abs(y), initial=0.0))
 
     def passed(self, states: Any, mode: Arguments) -> Arguments:
         """The mode in which every candidate is taken that is ahead at the last of these states.
@@ -230,7 +213,7 @@ class Crossings:
         parted = jnp.linalg.norm(turn) * jnp.linalg.norm(look.velocity) * rest
         rounding = ROUNDING * (jnp.abs(value) + jnp.abs(look.value))
         lost = (
-            (jnp.max(jnp.abs(turn), initial=0.0) * rest <= self.share(look.y))
+            (jnp.max(jnp.abs(turn), initial=0.0) * rest <= self.scales.share(look.y))
             & (jnp.abs(value - look.value) <= 4 * parted + rounding)
             & jnp.all(look.watched >= 0)
             & self.no_root(look)
@@ -266,5 +249,5 @@ class Crossings:
         if not len(mode.base):
             return jnp.ones(1)
         base, other = keys[jnp.asarray(mode.base)], keys[jnp.asarray(mode.other)]
-        off = jnp.abs(base - other) / (_PARTED * self.room(jnp.abs(base) + jnp.abs(other)))
+        off = jnp.abs(base - other) / (_PARTED * self.scales.room(jnp.abs(base) + jnp.abs(other)))
         return jnp.where(mode.implied, 1 - off, 1.0)

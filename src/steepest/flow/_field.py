@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from steepest.flow._arguments import Request
 from steepest.flow._mode import Arguments
 from steepest.flow._projection import nearest, projected, tangential
+from steepest.flow._scales import Scales
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
@@ -132,22 +132,20 @@ class Fields:
 
     Args:
         gated: the program.
-        request: what is asked.
-        nearest_root: a root, or norm, this small counts as zero.
+        scales: of the solve.
     """
 
-    def __init__(self, gated: Gated, request: Request, nearest_root: float):
-        self.gated, self.request = gated, request
-        self.size = float(np.max(np.abs(request.start), initial=0.0))
-        self.nearest_root = nearest_root
-        self.directions = np.random.default_rng(0).standard_normal((2, len(request.start)))
+    def __init__(self, gated: Gated, scales: Scales):
+        self.gated, self.scales = gated, scales
+        size = gated.program.point.dimension
+        self.directions = np.random.default_rng(0).standard_normal((2, size))
         self.is_gate = np.zeros(gated.size, bool)
         for norm in gated.norms:
             self.is_gate[norm.gates] = True
 
     def program(self, y: Any, weights: Any) -> tuple[Any, Any, Any]:
         """(value, keys, roots)."""
-        return self.gated(self.request.leaves(y), weights)
+        return self.gated(self.gated.program.leaves(y), weights)
 
     def slope(self, y: Any, weights: Any) -> Any:
         return jax.grad(lambda y: self.program(y, weights)[0])(y)
@@ -211,7 +209,7 @@ class Fields:
             taken, others, sizes = zip(*rows, strict=True)
             least = jnp.min(reduce(jnp.minimum, taken), axis=0)
             best = jnp.max(reduce(jnp.maximum, others), axis=0)
-            size = jnp.maximum(jnp.max(reduce(jnp.maximum, sizes), initial=0.0), self.size)
+            size = jnp.maximum(jnp.max(reduce(jnp.maximum, sizes), initial=0.0), self.scales.start)
             # Within rounding of the numbers that this line works with, or began with, there is no
             # margin to speak of: a tie that was just left must not be met again.
             out.append(jnp.where(jnp.isfinite(best), least - best, 1.0) + NOISE * size + 1e-300)
@@ -219,8 +217,8 @@ class Fields:
             entries = jnp.reshape(keys[norm.start : norm.gates.start], (norm.candidates, -1))
             is_open = jnp.asarray(mode.active)[norm.gates]
             length = jnp.sqrt(jnp.where(is_open, jnp.sum(entries**2, axis=0), 1.0))
-            out.append(jnp.where(is_open, length - self.nearest_root, 1.0))
-        out.append(roots - self.nearest_root)
+            out.append(jnp.where(is_open, length - self.scales.nearest_root, 1.0))
+        out.append(roots - self.scales.nearest_root)
         return jnp.concatenate(out) if out else jnp.ones(1)
 
     def watched(self, y: Any, mode: Arguments) -> Any:

@@ -190,7 +190,7 @@ class Loop:
         pick = lambda a, b: jnp.where(keep, a, b)
         step = jax.tree.map(pick, taken, refused)
         solver = jax.tree.map(pick, tried.solver, c.solver)
-        share = self.crossings.share(s.y)
+        share = self.crossings.scales.share(s.y)
         passes = c.jump * (step.t - step.low) <= _WORTH * share
         passes &= (step.t < limits.until) & (s.events < limits.events)
         error = jnp.max(jnp.abs(tried.error))

@@ -1,80 +1,53 @@
-"""The compiled functions of one solve, and the count of what they cost."""
+"""What computes one solve, and the count of what it costs."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from steepest.flow._arguments import Request
-from steepest.flow._crossing import Crossings
-from steepest.flow._field import Fields, Look, Tied
-from steepest.flow._loop import Loop
+from steepest.flow._field import Look, Tied
+from steepest.flow._functions import Own, functions
 from steepest.flow._mode import Mode
+from steepest.flow._scales import Scales
 from steepest.flow._standing import Limits, Step
-from steepest.flow._stepper import Stepper
-from steepest.pieces._compile import compiled, compiled_to_numpy
-from steepest.pieces._gated import Gated
-
-
-class Own(NamedTuple):
-    """The program itself at a point.
-
-    Attributes:
-        value, keys, weights: see `Gated.actual`.
-        monitors: what they say there.
-    """
-
-    value: Any
-    keys: Any
-    weights: Any
-    monitors: Any
+from steepest.pieces._compile import compiled
 
 
 class Machine:
-    """Four compiled functions serve every mode: the loop of steps, a turn of a mode's weights, what
-    holds a mode where that is not determined, and the program itself.
+    """The compiled functions at work in one solve.
 
     Attributes:
+        gated, scales: of the solve.
         counts: of steps, rejected ones, right-hand sides, gradients of single keys, and crossings
             that are lost in a step's error.
         seconds: of tracing f, and of the first calls, compilation in it.
     """
 
     def __init__(self, request: Request, rtol: float, atol: float, stiff: bool):
-        self.request, self.rtol, self.atol = request, rtol, atol
         began = time.perf_counter()
-        self.gated = Gated(request.program)
-        self.seconds = request.seconds + time.perf_counter() - began
-        size = float(np.max(np.abs(request.start), initial=0.0))
-        # A norm is at zero within the error of a step: nearer to it nothing is told apart, and a
-        # state that the steps' errors keep turning around a zero would never come to it.
-        fields = self.fields = Fields(self.gated, request, atol + rtol * size)
-        self.stepper = Stepper(fields.velocity, rtol, atol, stiff)
-        crossings = Crossings(fields, rtol, atol)
-        self.room, self.narrow = crossings.room, crossings.narrow
+        self.request, self.functions = request, functions(request.program, stiff)
+        self.gated = self.functions.gated
+        self.scales = Scales(rtol, atol, float(np.max(np.abs(request.start), initial=0.0)))
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
-        self._seen: set[Any] = set()
+        self._given = Scales(*map(np.asarray, self.scales))
+        self._watched = compiled(request.watched)
+        self._is_watched = False
         self._looked_at = np.zeros(0)
         self._looks: dict[Any, Look] = {}
-
-        def own(y: Any) -> Own:
-            return Own(*self.gated.actual(request.leaves(y)), request.watched(y))
-
-        self._loop = compiled_to_numpy(Loop(fields, self.stepper, crossings))
-        self._turn = compiled_to_numpy(fields.turn)
-        self._tied = compiled_to_numpy(fields.tied)
-        self._own = compiled(own)
+        self.seconds = request.seconds + time.perf_counter() - began
 
     def _timed(self, name: str, room: int, f: Any, *args: Any) -> Any:
-        if (name, room) in self._seen:
+        called = self.functions.called
+        if (name, room) in called:
             return f(*args)
-        self._seen.add((name, room))
         began = time.perf_counter()
         out = jax.block_until_ready(f(*args))
         self.seconds += time.perf_counter() - began
+        called.add((name, room))
         return out
 
     def advance(
@@ -96,7 +69,7 @@ class Machine:
     def _looped(self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits) -> Step:
         args = mode.arguments
         given = (np.asarray(t), y, np.asarray(next_t), args, Limits(*map(np.asarray, limits)))
-        return self._timed("loop", len(args.base), self._loop, *given)
+        return self._timed("loop", len(args.base), self.functions.loop, *given, self._given)
 
     def state(self, s: Step, t: float, mode: Mode) -> np.ndarray:
         """The state at a time in the last step, by steps of their own from where that began."""
@@ -126,12 +99,24 @@ class Machine:
 
     def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any) -> Any:
         """See `Fields.turn`."""
-        return self._timed("turn", 0, self._turn, y, weights, step, along)
+        args = y, weights, step, along, self._given
+        return self._timed("turn", 0, self.functions.turn, *args)
 
     def tied(self, y: np.ndarray, mode: Mode) -> Tied:
         """See `Fields.tied`."""
         args = mode.arguments
-        return self._timed("tied", len(args.base), self._tied, y, args)
+        return self._timed("tied", len(args.base), self.functions.tied, y, args, self._given)
 
     def own(self, y: np.ndarray) -> Own:
-        return jax.tree.map(np.asarray, self._timed("own", 0, self._own, y))
+        return jax.tree.map(np.asarray, self._timed("own", 0, self.functions.own, y))
+
+    def watched(self, y: np.ndarray) -> Any:
+        """The monitors at a state."""
+        if not self.request.monitors:
+            return {}
+        began = time.perf_counter()
+        out = jax.tree.map(np.asarray, self._watched(y))
+        if not self._is_watched:
+            self.seconds += time.perf_counter() - began
+            self._is_watched = True
+        return out

@@ -45,23 +45,25 @@ class Meeting:
         self.refuse_root(t, look)
         mode = mode.explicit()
         before, y = mode, look.y
-        if np.max(np.abs(look.onto - y), initial=0.0) > _ON * self.machine.fields.size:
+        if np.max(np.abs(look.onto - y), initial=0.0) > _ON * self.machine.scales.start:
             y = look.onto
-        for gate in self.norms_at_zero(mode, look.keys):
-            self.refuse_kink(t, mode, [gate])
-            mode = mode.with_norm(gate, held=True)
-        if mode is not before:
+        keys = look.keys
+        while gates := self.norms_at_zero(mode, keys):  # with one at zero others may come to it
+            for gate in gates:
+                self.refuse_kink(t, mode, [gate])
+                mode = mode.with_norm(gate, held=True)
             for _ in range(2):
                 y = np.asarray(self.machine.look(y, mode).onto)
+            keys = self.machine.look(y, mode).keys
         # First what ties but for rounding: what is only near is met when its time comes. The errors
         # of the steps may have parted what is met together, so then all that is near.
-        narrow = Decider(self.machine, y, self.machine.narrow)
+        narrow = Decider(self.machine, y, self.machine.scales.narrow)
         if left or mode is not before or narrow.ties(mode, narrow.look(mode).keys):
             try:
                 return self.decided(t, before, mode, narrow, left=left, again=again)
             except (SolverError, NotLocallyLipschitzError):
                 pass
-        wide = Decider(self.machine, y, self.machine.room)
+        wide = Decider(self.machine, y, self.machine.scales.room)
         return self.decided(t, before, mode, wide, left=left, again=again)
 
     def decided(
@@ -137,7 +139,7 @@ class Meeting:
         opened = [] if found is None else self.opened(found, found.weights)
         if found is not None and opened:
             found, y = self.let_go(found, y, opened, decider.look(found))
-            decider = Decider(self.machine, y, self.machine.room)
+            decider = Decider(self.machine, y, self.machine.scales.room)
             found = decider.next_mode(found)
         else:
             found = None if found is None else decider.as_found(decider.settled(found, neutral))
@@ -179,7 +181,7 @@ class Meeting:
 
     def norms_at_zero(self, mode: Mode, keys: np.ndarray, *, exactly: bool = False) -> list[int]:
         """The gates of open norms that are zero, to the tolerance or exactly."""
-        least = 0.0 if exactly else 1.01 * self.machine.fields.nearest_root
+        least = 0.0 if exactly else 1.01 * self.machine.scales.nearest_root
         found = []
         for norm in self.gated.norms:
             entries = keys[norm.start : norm.gates.start].reshape(norm.candidates, -1)
@@ -197,7 +199,7 @@ class Meeting:
     ) -> tuple[Mode, np.ndarray]:
         """The mode without these norms, and the state a little off their zeros: at a zero itself
         the norm has no gradient. It goes where their multipliers point."""
-        before = Decider(self.machine, y, self.machine.narrow)
+        before = Decider(self.machine, y, self.machine.scales.narrow)
         held = mode
         for gate, entries in norms:
             rows = np.array([before.change(held, entry, gate)[1] for entry in entries])
@@ -206,7 +208,7 @@ class Meeting:
                 if np.any(mode.weights[entries])
                 else look.multipliers[entries]
             )
-            step = _NUDGE * self.machine.fields.nearest_root
+            step = _NUDGE * self.machine.scales.nearest_root
             y = y + np.linalg.pinv(rows) @ (step * v / np.linalg.norm(v))
             mode = mode.with_norm(gate, held=False)
         return mode, y
@@ -296,7 +298,7 @@ class Meeting:
 
     def refuse_root(self, t: float, look: Look) -> None:
         count = len(self.gated.root_lines)
-        least = NEAR_ROOT * self.machine.fields.nearest_root
+        least = NEAR_ROOT * self.machine.scales.nearest_root
         near = np.flatnonzero(look.watched[len(look.watched) - count :] <= least) if count else []
         if len(near):
             raise SolverError(

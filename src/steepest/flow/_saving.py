@@ -53,8 +53,7 @@ class Saving:
             self.row(0.0, y)
 
     def row(self, t: float, y: np.ndarray) -> None:
-        own = self.machine.own(y)
-        row = {"values": own.value, "monitors": own.monitors}
+        row = {"values": self.machine.own(y).value, "monitors": self.machine.watched(y)}
         if self.request.states:
             row["xs"] = np.asarray(y)
         self.ts.append(float(t))

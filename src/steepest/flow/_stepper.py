@@ -35,7 +35,7 @@ class Stepper:
             order 8.
     """
 
-    def __init__(self, velocity: Callable[[Any, Any], Any], rtol: float, atol: float, stiff: bool):
+    def __init__(self, velocity: Callable[[Any, Any], Any], rtol: Any, atol: Any, stiff: bool):
         self.term = diffrax.ODETerm(lambda t, y, args: velocity(y, args))
         self.method: Any = diffrax.Dopri8(scan_kind="lax")
         if stiff:

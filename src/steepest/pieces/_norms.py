@@ -135,14 +135,11 @@ def _square_of(node: Node) -> tuple[Any, Any] | None:
         return node.inputs[0], None
     if node.name == "pow" and not isinstance(node.inputs[1], int):
         return (node.inputs[0], None) if np.all(np.asarray(node.inputs[1]) == 2.0) else None
-    if node.name == "mul" and isinstance(node.inputs[0], int) and node.inputs[0] == node.inputs[1]:
+    # Both may be numbers; only that two variables are one says that it is a square.
+    alike = all(isinstance(i, int) for i in node.inputs) and len(set(node.inputs)) == 1
+    if node.name == "mul" and alike:
         return node.inputs[0], None
-    if (
-        node.name == "dot_general"
-        and isinstance(node.inputs[0], int)
-        and node.inputs[0] == node.inputs[1]
-        and node.shapes[0] == ()
-    ):
+    if node.name == "dot_general" and alike and node.shapes[0] == ():
         length = int(np.size(node.numbers[0].value))
         return node.inputs[0], np.arange(length)[None]
     return None

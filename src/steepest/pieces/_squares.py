@@ -49,13 +49,21 @@ def _product(eqn: Any, values: list[Any], known: Known) -> Any | None:
     for total, factor in ((a, b), (b, a)):
         under = _under(total, known)
         if under is not None and _is_positive(factor):
-            return under * jnp.sqrt(jnp.broadcast_to(factor, jnp.shape(total)))
+            return _scaled(under, jnp.sqrt(factor))
     return None
 
 
 def _quotient(eqn: Any, values: list[Any], known: Known) -> Any | None:
     under = _under(values[0], known)
-    return under / jnp.sqrt(values[1]) if under is not None and _is_positive(values[1]) else None
+    if under is None or not _is_positive(values[1]):
+        return None
+    return _scaled(under, 1 / jnp.sqrt(values[1]))
+
+
+def _scaled(under: Any, factor: Any) -> Any:
+    """The entries times a factor, which one number may have many of."""
+    wider = (1,) * max(jnp.ndim(factor) - under[0].ndim, 0)
+    return jnp.reshape(under, (len(under), *wider, *under.shape[1:])) * factor
 
 
 def _is_positive(factor: Any) -> bool:
