@@ -98,6 +98,10 @@ CONTINUOUS = {
         lambda x: (v := jnp.stack([relu(x[0]), jnp.abs(x[1])]))[jnp.argmax(v)],
         [[1, 0], [0, 1], [0, -1]],
     ),
+    "to the power of zero": (
+        lambda x: jnp.abs(x[0] ** 0.0 - 1 + x[0]) + jnp.sum(x[1] ** jnp.arange(3.0)),
+        [[1, 1], [-1, 1]],
+    ),
     "an equality that does no harm": (
         lambda x: jnp.where(x == 0, 0.0, x * x[::-1]).sum(),
         [[0, 0]],

@@ -162,6 +162,26 @@ def test_a_value_that_is_not_known_may_be_the_largest(name):
         assert np.isnan(jax.jit(subgradient(g))(jnp.zeros(2))).all()
 
 
+def test_to_the_power_of_zero_it_is_constant():
+    """JAX writes the derivative of x⁰ at 0 as 0·0⁻¹."""
+    powers = jnp.array([0.0, 1.0, 2.0])
+    for f, slope in (
+        (lambda x: x**0.0 + 3 * x, 3.0),
+        (lambda x: jnp.sum(x**powers), 1.0),
+        (lambda x: jnp.sum(jnp.maximum(x, 2 * x) ** powers) - x, 0.0),
+    ):
+        for g in (subgradient(f), jax.jit(subgradient(f))):
+            assert float(g(0.0)) in (slope, slope + 1)
+        assert clarke(f)(0.0).contains(subgradient(f)(0.0))
+
+
+def test_a_derivative_that_is_no_number_is_refused():
+    """f is x + |x|; JAX multiplies the slope ∞ of the branch that is not taken by 0."""
+    f = lambda x: jnp.where(x > -1, x, x * jnp.inf) + jnp.abs(x)
+    with pytest.raises(UnprovedError, match="branch"):
+        subgradient(f)(0.0)
+
+
 def test_a_singular_step_that_f_does_not_rest_on():
     f = lambda x: (jnp.array([0.0, 1.0]) * jnp.log(x)).sum()
     np.testing.assert_allclose(subgradient(f)(jnp.array([0.0, 2.0])), [0.0, 0.5])

@@ -30,10 +30,6 @@ _CALLS = {
 }
 # Their result depends on the width of the number itself, not only on its value.
 _WIDTH_BOUND = {"bitcast_convert_type", "nextafter", "reduce_precision"}
-# |x| as x·sign(x): the same number, with the derivative 0 at 0 where JAX takes 1. Beside its ½, ½
-# at a tie of max, that makes max(x, 0) + log1p(exp(−|x|)), softplus as JAX writes it, differentiate
-# right at 0 although its custom rule is read through.
-_SYMMETRIC = {"abs": lambda x: x * jnp.sign(x)}
 # They tell where an array lives, or that a derivative stops: not what the function is.
 IDENTITIES = frozenset(
     {"stop_gradient", "optimization_barrier", "copy", "copy_p", "device_put", "name"}
@@ -109,6 +105,17 @@ def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
     return interpret(closed, [_widen(a) for a in args], given, one)
 
 
+def power(x: Any, y: Any) -> Any:
+    """xʸ. The derivative of x⁰ at 0 is that of 1, where JAX writes it as 0·0⁻¹."""
+    return lax.pow(jnp.where((x == 0) & (y == 0), 1.0, x), y)
+
+
+# |x| as x·sign(x): the same number, with the derivative 0 at 0 where JAX takes 1. Beside its ½, ½
+# at a tie of max, that makes max(x, 0) + log1p(exp(−|x|)), softplus as JAX writes it, differentiate
+# right at 0 although its custom rule is read through.
+_OWN = {"abs": lambda x: x * jnp.sign(x), "pow": power}
+
+
 def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     """The results of one equation in float64."""
     values = [_widen(value) for value in values]
@@ -120,8 +127,8 @@ def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
         return values
     if name in _CONTROL:
         return _CONTROL[name](eqn, values)
-    if name in _SYMMETRIC and jnp.issubdtype(values[0].dtype, np.floating):
-        return [_SYMMETRIC[name](*values)]
+    if name in _OWN and jnp.issubdtype(values[0].dtype, np.floating):
+        return [_OWN[name](*values)]
     if name in _WIDTH_BOUND:
         narrow = [
             jnp.asarray(value, atom.aval.dtype)  # pyright: ignore[reportAttributeAccessIssue]

@@ -15,6 +15,7 @@ from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.pieces import called_jaxpr, user_line
+from steepest.pieces._double import power
 from steepest.pieces._source import defined_by_jax
 from steepest.subgradient._value import Value, constant
 
@@ -160,6 +161,8 @@ def read_steps(flat: Flat) -> list[Step]:
 
 def bind(eqn: Any, values: list[Any]) -> list[Any]:
     """The equation as it stands, in the user's precision."""
+    if eqn.primitive.name == "pow":
+        return [power(*values)]
     out = eqn.primitive.bind(*values, **eqn.params)
     return list(out) if eqn.primitive.multiple_results else [out]
 

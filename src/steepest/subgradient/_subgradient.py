@@ -87,7 +87,8 @@ def subgradient(
         gradient, verdict = whole(call) if is_traced((call, key)) else jitted(call)
         if isinstance(verdict.proved, Tracer):  # here, or in what f closes over
             return point.restore(gradient)
-        if not verdict.proved:
+        finite = all(np.isfinite(np.asarray(leaf)).all() for leaf in gradient)
+        if not verdict.proved or not finite:
             refuse(verdict, traces, call, key)
         return point.restore(gradient)
 
@@ -179,6 +180,12 @@ def refuse(verdict: Verdict, traces: Traces, call: Any, key: jax.Array) -> NoRet
                 f"the slope of f grows without bound near x ({where(SINGULAR)}); no "
                 "subgradient exists there."
             )
+    if verdict.proved:
+        raise UnprovedError(
+            "a derivative is not a finite number at x, though f is one: perhaps that of a branch "
+            "which is not taken there, or a number beyond the range of its dtype. Keep what such a "
+            "branch is made of finite by a `where` of its own, or scale f."
+        )
     lost = where(SINGULAR) or where(TIED) or where(JUMPS) or "some line"
     raise UnprovedError(
         f"no subgradient could be proved at x: the choice or the step at {lost} is tied or "
