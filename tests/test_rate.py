@@ -156,3 +156,18 @@ def test_a_dip_of_an_oscillation_is_no_superlinear_rate(n):
 def test_zero_in_finite_time_is_no_order(power):
     t = np.linspace(0, 1, 50)
     assert st.rate(t, (1 - t) ** power, minimum=0.0).kind != "superlinear"
+
+
+@pytest.mark.parametrize(("L", "eta", "steps"), [(1e3, 1e-4, 400), (1e4, 1e-5, 2000)])
+def test_what_still_falls_in_single_precision_is_on_no_floor(L, eta, steps):
+    """The stiff part falls by more than single precision at once, and leaves the slow one."""
+    f = lambda x: 0.5 * jnp.sum(jnp.array([1.0, L]) * x**2)
+    run = st.descend(f, jnp.ones(2), st.methods.gradient_descent(eta), steps)
+    assert st.rate(run).value == pytest.approx((1 - eta) ** 2, abs=0.1 * eta)
+
+
+def test_a_power_in_single_precision():
+    t = np.arange(200)
+    assert st.rate(t, (1 / (1 + 0.4 * t) ** 2).astype(np.float32)).value == pytest.approx(
+        st.rate(t, 1 / (1 + 0.4 * t) ** 2).value, rel=1e-3
+    )

@@ -49,6 +49,8 @@ def a_hair_off(x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
 def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
     """leaves → `Curvature` there: dense for few variables, else Lanczos (ARPACK), matrix-free.
 
+    It is NaN where the Hessian is not finite.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from steepest.pieces import trace
@@ -68,6 +70,8 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
     def at(leaves: list[Any]) -> Curvature:
         if d <= _DENSE:
             H = rows(leaves)
+            if not np.all(np.isfinite(H)):
+                return Curvature(np.nan, np.nan, d)
             eigenvalues = np.linalg.eigvalsh((H + H.T) / 2)
             return Curvature(float(eigenvalues[0]), float(eigenvalues[-1]), d)
         # Here: it is slow to import.
@@ -82,7 +86,10 @@ def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
 
         operator = LinearOperator((d, d), matvec=matvec, dtype=np.float64)  # pyright: ignore
         start = np.random.default_rng(0).standard_normal(d)
-        if not np.any(product(leaves, start)):  # flat: no Krylov space to search
+        first = product(leaves, start)
+        if not np.all(np.isfinite(first)):
+            return Curvature(np.nan, np.nan, 1)
+        if not np.any(first):  # flat: no Krylov space to search
             return Curvature(0.0, 0.0, 1)
         try:
             ends = eigsh(

@@ -180,12 +180,18 @@ def _above_rounding(y: Float[np.ndarray, " n"], rounding: float, eps: float) -> 
     """How many leading points lie above rounding: above that of a subtraction, or of a floor."""
     level = rounding
     tail = y[-max(3, len(y) // 20) :]
-    if np.max(tail) <= 1e4 * eps * np.max(y):
+    if np.max(tail) <= 1e4 * eps * np.max(y) and not _still_falls(y[-max(10, len(y) // 10) :]):
         level = max(level, 30 * float(np.median(tail)))
     low = np.flatnonzero(y <= level)
     # An oscillation may dip to zero and come back.
     low = low[np.maximum.accumulate(y[::-1])[::-1][low] <= level]
     return int(low[0]) if len(low) else len(y)
+
+
+def _still_falls(y: Float[np.ndarray, " n"]) -> bool:
+    """Whether nearly every value is below the one before: on a floor rounding makes half rise."""
+    steps = np.diff(y)
+    return bool(np.sum(steps >= 0) <= 0.1 * len(steps))
 
 
 def _superlinear(y: Float[np.ndarray, " n"]) -> tuple[Kind, float, tuple[float, float]] | None:

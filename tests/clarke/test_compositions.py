@@ -82,6 +82,28 @@ def test_jumps_in_thin_sets_are_not_called_exact(name):
     assert not D.exact
 
 
+SMALL_JUMPS = {
+    "a step": (lambda x: jnp.where(x > 0, x + 1e-3, x), 0.0),
+    "a slope": (lambda x: jnp.where(x > 1, 1.001 * x, x), 1.0),
+    "a hard threshold": (lambda x: jnp.where(jnp.abs(x) > 1e-3, x, 0.0), 1e-3),
+    "a sign": (lambda x: x + 1e-3 * jnp.sign(x), 0.0),
+    "of a large value": (lambda x: 1000 + jnp.where(x > 0, x + 1, x), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_JUMPS)
+def test_a_small_jump_in_single_precision_is_one(name):
+    f, x = SMALL_JUMPS[name]
+    with pytest.raises(NotLocallyLipschitzError, match="jumps"):
+        clarke(f)(jnp.float32(x))
+
+
+def test_a_jump_that_may_be_rounding_is_not_called_exact():
+    assert not clarke(lambda x: jnp.where(x > 0, x + 3e-5, x))(jnp.float32(0)).exact
+    huber = lambda x: jnp.where(jnp.abs(x) <= 0.1, 0.5 * x**2, 0.1 * (jnp.abs(x) - 0.05))
+    assert clarke(huber)(jnp.float32(0.1)).exact
+
+
 CONTINUOUS = {
     "a product": (lambda x: jnp.where(x[0] > 0, x[0] * x[1], 0.0), [[0, 0]]),
     "a varying slope": (

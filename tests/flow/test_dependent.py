@@ -125,3 +125,45 @@ def test_a_norm_and_an_absolute_value_that_hold_a_tie_together():
     assert run.events[0].time == pytest.approx(np.log((rate + 1) / rate), abs=1e-6)
     mean = 0.3 + 0.2 * np.exp(-2.0)
     np.testing.assert_allclose(run.xs[0], [mean, mean], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "norm", [lambda p: 0.7 * jnp.linalg.norm(p), lambda p: jnp.sum(jnp.abs(p))]
+)
+def test_smooth_choices_that_tie_where_all_comes_to_rest(norm):
+    """Each softplus ties at 0 and turns nothing: what balances there is the penalty alone."""
+    A = np.array([[0.3, 0.3], [-2.0, 1.0], [-1.0, -2.0]])
+    f = lambda p: jnp.mean(jax.nn.softplus(-A @ p)) + norm(p)
+    run = st.gradient_inclusion(f, np.array([1.0, -0.5]), 10.0, saveat=[10.0])
+    np.testing.assert_allclose(run.xs[0], 0, atol=1e-12)
+    assert [event.kind for event in run.events].count("stop") == 1
+    assert all(event.unique for event in run.events)
+
+
+def test_a_norm_that_is_squared_turns_nothing_at_its_zero():
+    """x' = −x − sign x, with the ridge as a norm squared: what balances is the other term."""
+    f = lambda x: 0.5 * jnp.linalg.norm(x) ** 2 + jnp.sum(jnp.abs(x))
+    run = st.gradient_inclusion(f, np.array([3.0, 4.0]), 3.0, saveat=[1.0, 3.0])
+    np.testing.assert_allclose(run.xs[0], np.array([4, 5]) * np.exp(-1) - 1, atol=1e-7)
+    np.testing.assert_allclose(run.xs[1], 0, atol=1e-12)
+    np.testing.assert_allclose([e.time for e in run.events], np.log([4, 5, 5]), atol=1e-6)
+    group = lambda x: 0.5 * jnp.linalg.norm(x) ** 2 + 0.6 * jnp.linalg.norm(x) - x @ PULL
+    run = st.gradient_inclusion(group, np.array([1.0, -0.2]), 3.0, saveat=[3.0])
+    np.testing.assert_allclose(run.xs[0], 0, atol=1e-12)
+    assert [event.kind for event in run.events] == ["slide", "stop"]
+
+
+PULL = np.array([0.4, -0.3])
+
+
+def test_a_norm_within_a_norm():
+    """The inner one is held at 0, where the outer one does not see it, and x₂ goes on alone."""
+    norm, at = jnp.linalg.norm, np.array([0.1, 0.1, 3.0])
+    f = lambda x: (
+        norm(jnp.stack([norm(x[:2]), x[2]])) + 0.6 * norm(x[:2]) + 0.5 * jnp.sum((x - at) ** 2)
+    )
+    run = st.gradient_inclusion(f, np.array([0.4, -0.7, 0.9]), 6.0, saveat=[2.0, 6.0])
+    np.testing.assert_allclose(run.xs[:, :2], 0, atol=1e-12)
+    away = 2 - run.xs[:, 2]  # x₂' = 2 − x₂
+    assert away[1] == pytest.approx(away[0] * np.exp(-4.0), abs=1e-7)
+    assert [event.kind for event in run.events] == ["slide"]

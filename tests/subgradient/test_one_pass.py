@@ -11,7 +11,7 @@ from jax import lax
 from clarke.exact_oracle import gradients, random_expression, run_jax
 from steepest.clarke import clarke
 from steepest.errors import NotLocallyLipschitzError, UnprovedError
-from steepest.subgradient import subgradient
+from steepest.subgradient import directional_derivative, subgradient
 from steepest.subgradient._plan import plan
 from steepest.subgradient._program import in_one_pass
 
@@ -173,6 +173,53 @@ def test_to_the_power_of_zero_it_is_constant():
         for g in (subgradient(f), jax.jit(subgradient(f))):
             assert float(g(0.0)) in (slope, slope + 1)
         assert clarke(f)(0.0).contains(subgradient(f)(0.0))
+
+
+WIDER = {
+    "a scalar tells": (lambda x: jnp.sum(jnp.where(x[0] > 0, x, 2 * x)), [-1.0, 2.0], 2.0),
+    "select": (lambda x: jnp.sum(lax.select(x[0] > 0, x, 2 * x)), [1.0, 2.0], 1.0),
+    "a scalar in all": (lambda x: jnp.sum(jnp.where(x > 0, DATA * x, 2 * DATA * x)), 1.0, 7.0),
+    "powers": (lambda x: jnp.sum(x ** (DATA - 1)), 1.0, 4.0),
+    "whole powers": (lambda x: jnp.sum(x ** jnp.array([1, 2, 3])), 0.5, 2.75),
+    "an angle": (lambda x: jnp.sum(jnp.arctan2(x, DATA)), 0.0, 1.0 + 0.5 + 0.25),
+}
+DATA = jnp.array([1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_a_scalar_beside_arrays(name):
+    f, x, slope = WIDER[name]
+    x = jnp.asarray(x)
+    for g in (subgradient(f), jax.jit(subgradient(f))):
+        np.testing.assert_allclose(g(x), jnp.full(x.shape, slope), rtol=1e-6)
+    along = directional_derivative(f)(x, jnp.ones_like(x))
+    assert float(along) == pytest.approx(slope * x.size, rel=1e-6)
+
+
+HOLES = jnp.array([0.0, 1.0, np.nan])
+WITH_HOLES = {
+    "mean": (lambda x: jnp.nanmean(x + HOLES), 2.0, 1.0),
+    "sum": (lambda x: jnp.nansum(jnp.abs(x - HOLES)), 2.0, 2.0),
+    "median": (
+        lambda x: jnp.nanmedian(jnp.concatenate([x * jnp.array([1.0, 2.0]), HOLES[2:]])),
+        2.0,
+        1.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_HOLES)
+def test_what_is_nan_is_left_out(name):
+    f, x, slope = WITH_HOLES[name]
+    assert float(jax.jit(subgradient(f))(x)) == pytest.approx(slope)
+    assert float(subgradient(f)(x)) == pytest.approx(slope)
+    assert float(directional_derivative(f)(x, 1.0)) == pytest.approx(slope)
+
+
+def test_a_root_along_a_line_is_not_called_a_jump():
+    for f in (lambda x: (x * x) ** 0.5, lambda x: jnp.abs(x) ** 1.5, jnp.sinc):
+        with pytest.raises(UnprovedError):
+            directional_derivative(f)(0.0, 1.0)
 
 
 def test_a_derivative_that_is_no_number_is_refused():

@@ -147,3 +147,28 @@ def test_a_derivative_that_is_not_the_functions_is_found_out():
     c = st.theorems.descent_lemma(st.Problem(f, 0.0, smoothness=1.0), steps=5)
     assert c.holds is False
     assert "differentiation" in c.violated[0].name
+
+
+UNITS = {
+    "a quartic": (lambda x: x**4, 0.01, 12e-4),
+    "a well": (lambda x: ((x / 1e-3) ** 2 - 1) ** 2, 2e-3, 44e6),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_smallest_constant_in_small_units(name):
+    f, x0, beta = UNITS[name]
+    assert st.certify("D1", st.Problem(f, x0, smoothness=beta), steps=20).holds
+    assert not st.certify("D1", st.Problem(f, x0, smoothness=0.99 * beta), steps=20).holds
+
+
+def test_gradients_whose_squares_leave_the_range():
+    f = lambda x: jnp.sum(jnp.exp(x))
+    assert st.certify("D1", st.Problem(f, np.array([400.0, 1.0])), steps=5).holds
+
+
+@pytest.mark.parametrize("theorem", ["D1", "D2", "D5", "D6"])
+def test_a_hessian_that_is_not_finite(theorem):
+    p = st.Problem(lambda x: jnp.sum(jnp.sqrt(x)), jnp.zeros(3))
+    assert not st.certify(theorem, p).holds
+    assert np.isnan(p.curvature(p.program.start).norm)

@@ -149,3 +149,27 @@ def test_pytrees_float32_and_bad_steps():
     for steps in (0, 1.5, True):
         with pytest.raises(ArgumentError, match="steps"):
             unchecked(st.theorems.newton_convergence)(p, steps=steps)
+
+
+JUMPS = {
+    "at the minimizer": (lambda x: jnp.where(x > 0, x**2, 2 * x**2), 1.0),
+    "on the way": (lambda x: jnp.maximum(x - 0.5, 0) ** 2 + x**2, 1.0),
+    "from a side": (lambda x: jnp.maximum(x, 0) ** 2 + x**2, -1.0),
+}
+
+
+@pytest.mark.parametrize("stated", [{}, {"strong_convexity": 2.0, "hessian_lipschitz": 10.0}])
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_hessian_that_jumps_has_no_lipschitz_constant(name, stated):
+    f, x0 = JUMPS[name]
+    certificate = st.certify("D7", st.Problem(f, x0, **stated), steps=6)
+    assert certificate.holds is False
+    assert any("at once" in h.detail for h in certificate.hypotheses)
+
+
+def test_choices_with_a_continuous_hessian_are_no_jumps():
+    A, y = jnp.array([[1.0, 2.0], [-1.0, 1.0], [2.0, -0.5]]), jnp.array([1.0, -1.0, 1.0])
+    logistic = lambda w: jnp.sum(jnp.logaddexp(0, -y * (A @ w))) + 0.5 * jnp.sum(w**2)
+    cubes = lambda w: jnp.sum(jnp.abs(w) ** 3 + w**2)
+    for f in (logistic, cubes):
+        assert st.certify("D7", st.Problem(f, jnp.array([1.0, -0.5])), steps=8).holds

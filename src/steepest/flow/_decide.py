@@ -111,6 +111,12 @@ class Decider:
         turn = np.linalg.norm(self.change(mode, base, other)[0])
         return bool(turn <= _NEUTRAL * max(scale, 1e-300))
 
+    def parts(self, mode: Mode, base: int, other: int) -> bool:
+        """Whether both sides lead away from a tie, as those of −|x| do."""
+        jump, row = self.change(mode, base, other)
+        room = _NEUTRAL * float(self.look(mode).scale) * np.linalg.norm(row)
+        return bool(jump @ row > room)
+
     def settled(self, mode: Mode, neutral: list[tuple[int, int]]) -> Mode:
         """The mode on those sides of choices without a jump to which it leads."""
         rates = self.look(mode).rates
@@ -123,7 +129,7 @@ class Decider:
         """What makes the mode inconsistent: candidates that are held by a negative weight, the most
         negative first, the gates of norms that are held by too much, and (active, other) where
         another candidate that ties gets ahead."""
-        look = self.look(mode)
+        mode, look = self.balanced(mode)
         scale = float(look.scale) + 1e-300
         negative: list[int] = []
         if mode.pairs:
@@ -170,8 +176,7 @@ class Decider:
         Where all that ties is convex there is. Else all modes are tried, each tie on its one side,
         on the other and held; where they are too many, "no" stands for "not known".
         """
-        changes = [self.change(mode, *tie) for tie in ties]
-        if all(jump @ row <= 0 for jump, row in changes):
+        if not any(self.parts(mode, *tie) for tie in ties):
             return True
         modes = {mode.active.tobytes(): mode}
         for _, other in ties:
@@ -268,8 +273,7 @@ class Decider:
         """The mode with its multipliers as weights, where they are weights."""
         if not mode.pairs:
             return mode
-        mode = mode.explicit()
-        look = self.look(mode)
+        mode, look = self.balanced(mode.explicit())
         weights, least = look.multipliers, self.least(mode, look)
         if least < _NEAR:
             other = self.other_weights(mode, look)
@@ -278,9 +282,21 @@ class Decider:
             if least < -_WEIGHT:
                 return None
         mode = mode.mixing(weights)
-        if look.pivot > DETERMINED:
+        if look.pivot > DETERMINED and not mode.implied:
             return mode
+        mode = mode.explicit()
         return replace(mode, implied=dependent_pairs(mode, self.machine.tied(self.y, mode)))
+
+    def balanced(self, mode: Mode) -> tuple[Mode, Look]:
+        """The mode and its look. Where dependent ties leave the gradient unbalanced those that turn
+        it are held, and the others stay tied with them: the norm in ‖x‖² + ‖x‖₁ turns nothing."""
+        look = self.look(mode)
+        if mode.pairs and look.pivot <= DETERMINED and look.misfit > MISFIT * float(look.scale):
+            alone = replace(mode, implied=dependent_pairs(mode, self.machine.tied(self.y, mode)))
+            found = self.look(alone)
+            if found.misfit < look.misfit:
+                return alone, found
+        return mode, look
 
     def least(self, mode: Mode, look: Look) -> float:
         """How far the multipliers are within their bounds."""

@@ -14,14 +14,22 @@ from steepest.flow._mode import Mode
 
 DETERMINED = 1e-8  # squares of pivots above this are those of rows that determine their weights
 _BALANCED = 1e-9  # of the gradients' turns: what a cone program may leave of them
+_NEUTRAL = 1e-9  # of the largest turn
+_LAST = 1e-2  # what makes a row the last to be chosen
 _DEPENDENT = 1e-10  # eigenvalues of a Gram matrix of unit rows below this are zero
 
 
 def dependent_pairs(mode: Mode, tied: Tied) -> frozenset[tuple[int, int]]:
-    """The held pairs whose gradients depend on those of the others."""
-    factors: Any = qr(tied.rows[: len(mode.pairs)].T, mode="r", pivoting=True)
+    """The held pairs whose gradients depend on those of the others.
+
+    Rather those that turn nothing, if others do: no weight of theirs balances anything.
+    """
+    count = len(mode.pairs)
+    turns = np.abs(tied.turns[:count])
+    shares = np.where(turns > _NEUTRAL * np.max(turns, initial=0.0), 1.0, _LAST)
+    factors: Any = qr((tied.rows[:count] * shares[:, None]).T, mode="r", pivoting=True)
     distances, order = factors
-    rank = int(np.sum(np.diag(distances) ** 2 > DETERMINED))
+    rank = int(np.sum((np.diag(distances) / shares[order][: len(distances)]) ** 2 > DETERMINED))
     return frozenset(mode.pairs[i] for i in order[rank:])
 
 

@@ -84,7 +84,7 @@ class Machine:
 
     def look(self, y: np.ndarray, mode: Mode) -> Look:
         """The mode at a state. What was looked at last at this state is remembered."""
-        key = mode.weights.tobytes(), mode.active.tobytes()
+        key = _key(mode)
         if not np.array_equal(self._looked_at, y) or key not in self._looks:
             self.counts["rhs"] += 1
             self.counts["vjps"] += len(mode.pairs)
@@ -95,7 +95,7 @@ class Machine:
     def _remember(self, look: Look, mode: Mode) -> None:
         if not np.array_equal(self._looked_at, look.y):
             self._looked_at, self._looks = look.y, {}
-        self._looks[mode.weights.tobytes(), mode.active.tobytes()] = look
+        self._looks[_key(mode)] = look
 
     def turn(self, y: np.ndarray, weights: Any, step: Any, along: Any) -> Any:
         """See `Fields.turn`."""
@@ -120,3 +120,7 @@ class Machine:
             self.seconds += time.perf_counter() - began
             self._is_watched = True
         return out
+
+
+def _key(mode: Mode) -> Any:
+    return mode.weights.tobytes(), mode.active.tobytes(), mode.joined, mode.implied

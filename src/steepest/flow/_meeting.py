@@ -259,12 +259,9 @@ class Meeting:
     def is_unique(self, before: Mode, after: Mode, candidates: list[int], decider: Decider) -> bool:
         """Whether there is no other way on where some of these ties are held."""
         for base, other in after.pairs:
-            if base in candidates or other in candidates:
-                jump, row = decider.change(after, base, other)
-                if jump @ row > 0:
-                    return decider.is_unique(
-                        before, decider.ties(before, decider.look(before).keys)
-                    )
+            met = base in candidates or other in candidates
+            if met and decider.parts(after, base, other):
+                return decider.is_unique(before, decider.ties(before, decider.look(before).keys))
         return True
 
     # ---- what ends a run

@@ -17,8 +17,10 @@ from jax.extend import core as jex_core
 from steepest.pieces import called_jaxpr, user_line
 from steepest.pieces._double import power
 from steepest.pieces._source import defined_by_jax
-from steepest.subgradient._value import Value, constant
+from steepest.subgradient._value import Value, constant, is_float
 
+# Not linear in a number, and of several: what is carried along with these is of one shape.
+_OF_ONE_SHAPE = frozenset({"pow", "atan2", "select_n"})
 Apply = Callable[[list[Any]], list[Any]]
 Atom = int | Value  # a number of the list, or a constant
 
@@ -78,6 +80,15 @@ class Flat:
                     last.setdefault(a, i)
         return last
 
+    @cached_property
+    def closes_over_nan(self) -> bool:
+        """Whether a constant that is known holds NaN; of one that is traced it is taken not to."""
+        constants = [a.array for step in self.steps for a in step.inputs if isinstance(a, Value)]
+        return any(
+            not isinstance(c, Tracer) and is_float(c) and bool(np.isnan(np.asarray(c)).any())
+            for c in constants
+        )
+
     def shape(self, atom: Atom) -> tuple[int, ...]:
         return self.shapes[atom] if isinstance(atom, int) else atom.shape
 
@@ -88,11 +99,29 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
     steps: list[Step] = []
     shapes: dict[int, tuple[int, ...]] = {}
     seen: dict[Any, list[Step]] = {}  # the same equation on the same numbers is one step
+    varying: set[Any] = set()  # numbers that depend on what comes in
+    spread: dict[tuple[Atom, tuple[int, ...]], int] = {}  # scalars as wide as others
 
     def number(var: Any) -> int:
         place = next(count)
         shapes[place] = tuple(getattr(var.aval, "shape", ()))
         return place
+
+    def widened(eqn: Any, atom: Atom, var: Any, source: Any) -> Atom:
+        """A scalar that varies, as wide as what an equation makes of it and others, where JAX
+        leaves it as it is."""
+        wide = tuple(getattr(eqn.outvars[0].aval, "shape", ()))
+        if eqn.primitive.name not in _OF_ONE_SHAPE or isinstance(atom, Value):
+            return atom
+        if atom not in varying or shapes[atom] or not wide:
+            return atom
+        if (atom, wide) not in spread:
+            scalar = jax.ShapeDtypeStruct((), var.aval.dtype)
+            (one,) = jax.make_jaxpr(lambda v: jnp.broadcast_to(v, wide))(scalar).jaxpr.eqns
+            spread[atom, wide] = place = number(one.outvars[0])
+            steps.append(_step(one, [atom], [place], source))
+            varying.add(place)
+        return spread[atom, wide]
 
     def walk(inner: jex_core.ClosedJaxpr, args: Sequence[Atom], call: Any) -> list[Atom]:
         env: dict[Any, Atom] = {
@@ -113,6 +142,8 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
                 outermost = call is None and defined_by_jax(called.jaxpr)
                 outs: list[Atom] = walk(called, inputs, eqn if outermost else call)
             else:
+                pairs = zip(inputs, eqn.invars, strict=True)
+                inputs = [widened(eqn, a, var, call or eqn) for a, var in pairs]
                 # A number of the list is no name of a constant, though both are counted from 0.
                 names = [(a,) if isinstance(a, int) else identity(a) for a in inputs]
                 same = (eqn.primitive.name, *names)
@@ -121,11 +152,14 @@ def flatten(closed: jex_core.ClosedJaxpr, call: Any = None) -> Flat:
                     step = _step(eqn, inputs, [number(var) for var in eqn.outvars], call or eqn)
                     steps.append(step)
                     seen.setdefault(same, []).append(step)
+                    if varying & {a for a in inputs if isinstance(a, int)}:
+                        varying.update(step.outputs)
                 outs = list(step.outputs)
             env.update(zip(eqn.outvars, outs, strict=True))
         return [read(atom) for atom in inner.jaxpr.outvars]
 
     inputs = [number(var) for var in closed.jaxpr.invars]
+    varying.update(inputs)
     outputs = walk(closed, inputs, call)
     flat = Flat(inputs, steps, outputs, shapes)
     return Flat(inputs, read_steps(flat), outputs, shapes)

@@ -35,7 +35,7 @@ _FINE_IF_POSITIVE = {"sqrt": 0, "rsqrt": 0, "log": 0, "pow": 0, "cbrt": 0, "div"
 
 
 def room(v: Value, eps: float) -> Any:
-    return TIE_FACTOR * eps * v.size
+    return 0.0 if v.size is None else TIE_FACTOR * eps * v.size  # whole numbers are exact
 
 
 class Plain(Reading):

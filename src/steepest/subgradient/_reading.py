@@ -51,6 +51,7 @@ class Reading(ABC):
         self.found = Found()
         self.numbered: dict[Any, int] = {}
         self.wants = (True, True)  # those of the step in hand
+        self.meets_nan = False
 
     # ---- what the readings differ in
 
@@ -117,6 +118,7 @@ class Reading(ABC):
     def run(self, flat: Flat, args: list[Value]) -> list[Value]:
         env: dict[int, Value] = dict(zip(flat.inputs, args, strict=True))
         last = flat.last_uses
+        self.meets_nan |= flat.closes_over_nan
 
         def read(atom: Atom) -> Value:
             return env[atom] if isinstance(atom, int) else atom

@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.subgradient._flat import Step
+from steepest.subgradient._plain import COMPARE
 from steepest.subgradient._reading import Reading
 from steepest.subgradient._sites import VIEWS
 from steepest.subgradient._value import Value, constant
@@ -51,6 +52,8 @@ def _compare(read: Reading, step: Step, v: list[Value], line: str, wanted: Any) 
     name = step.name
     a, b = v
     if a.name == b.name:
+        if read.meets_nan:  # which is not equal to itself
+            return [Value(COMPARE[name](a.array, a.array))]
         whole = np.full(a.shape, name in ("ge", "le", "le_to", "eq"))
         return [Value(whole)]
     if name in ("eq", "ne"):

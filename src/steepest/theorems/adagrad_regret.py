@@ -8,7 +8,13 @@ from jaxtyping import Float
 
 from steepest.inputs import positive, whole_number
 from steepest.methods import adagrad
-from steepest.theorems.certificate import Certificate, Hypothesis, Statement, nothing_compared
+from steepest.theorems.certificate import (
+    Certificate,
+    Evidence,
+    Hypothesis,
+    Statement,
+    nothing_compared,
+)
 from steepest.theorems.comparator import Comparator, comparator
 from steepest.theorems.convexity import convexity
 from steepest.theorems.curves import Curve, Curves
@@ -113,7 +119,7 @@ def regret(
         allowance = _rounding(p, run, roots, against, eta, eps)
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(_convexity(p, run, against), *stated),
+        hypotheses=(_convexity(p, run, against), *stated, *_finite(run)),
         steps=T,
         measured=measured,
         bound=bound,
@@ -136,6 +142,14 @@ def regret(
             *run.notes,
         ),
     )
+
+
+def _finite(run: MethodRun) -> tuple[Hypothesis, ...]:
+    """That f is defined wherever the method goes; nothing, if the run does not leave its domain."""
+    after = run.trajectory.values[len(run.values) :]
+    left = len(after) and np.isnan(after[0])  # what only leaves the range is infinite
+    name = "f is defined along the run"
+    return tuple(Hypothesis(name, Evidence.UNKNOWN, note) for note in run.notes if left)
 
 
 def _convexity(p: Problem, run: MethodRun, against: Comparator) -> Hypothesis:

@@ -70,7 +70,7 @@ def existence_of_subgradients(
     tried = rng.standard_normal((directions, len(x)))
     tried /= np.linalg.norm(tried, axis=1, keepdims=True)
     low, high = differential.set.bounding_box()
-    largest = float(np.linalg.norm(np.maximum(np.abs(low), np.abs(high)))) or 1.0
+    largest = float(np.linalg.norm(np.maximum(np.abs(low), np.abs(high))))
     r = 1e-4 * max(1.0, float(np.linalg.norm(x)))
     value = p.value_at(x)
     slopes = np.array([_slope(p, x, d, r, value) for d in tried])
@@ -82,8 +82,8 @@ def existence_of_subgradients(
         steps=np.arange(directions, dtype=np.float64),
         measured=slopes,
         bound=supports,
-        allowance=np.full(directions, rounding + 1e-6 * largest),
-        notes=(f"subgradients up to {largest:.6g} long", repr(differential)),
+        allowance=np.full(directions, rounding + 1e-6 * (largest or 1.0)),
+        notes=(f"subgradients at most {largest:.6g} long", repr(differential)),
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from steepest.pieces import has_choices
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.newton_run import NewtonRun, NewtonRunner
 from steepest.theorems.problem import Number, Problem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.vectors import in_words
 
+_Point = tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]  # with the Hessian there
+_HALVINGS = 20
 _CONVEX = "∇²f ⪰ μ > 0"
 _LIPSCHITZ = "∇²f is M-Lipschitz"
 # Shares of the way from x to x*: the nodes of a quadrature exact to degree 15, and x* itself.
@@ -39,12 +43,14 @@ class _Seen:
         anywhere: the smallest of all, and where.
         quotient: the largest change of ∇²f by distance, and the point it starts from.
         condition: the largest condition number at a point visited.
+        jump: where ∇²f jumps on a segment, in words; None where no jump is seen.
     """
 
     least: tuple[float, str]
     anywhere: tuple[float, str]
     quotient: tuple[float, str]
     condition: float
+    jump: str | None
 
 
 def constants(
@@ -57,7 +63,7 @@ def constants(
         mu, about_mu = _convexity_of_quadratic(p, q.least, q.rounding, read)
         M = Hypothesis(_LIPSCHITZ, Evidence.PROVED, "M = 0: a quadratic", 0.0)
         return Constants(mu, 0.0, q.norm / q.least if q.least > 0 else np.inf, (about_mu, M))
-    seen = _look(runner, run, star)
+    seen = _look(runner, run, star, has_choices(p.program.closed.jaxpr))
     mu, about_mu = _convexity(p.strong_convexity, seen)
     M, about_M = _lipschitz(p.hessian_lipschitz, seen)
     return Constants(mu, M, seen.condition, (about_mu, about_M))
@@ -91,6 +97,9 @@ def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
 
 def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     value, where = seen.quotient
+    if seen.jump is not None:
+        value = value if stated is None else float(stated)
+        return value, Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, seen.jump, value)
     if stated is None:
         detail = f"M = {value:.6g}, the largest change of ∇²f on a segment to x*, from {where}"
         return value, Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, value)
@@ -101,9 +110,11 @@ def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     return float(stated), Hypothesis(_LIPSCHITZ, Evidence.GIVEN, detail, float(stated))
 
 
-def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -> _Seen:
+def _look(
+    runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"], chooses: bool
+) -> _Seen:
     least = anywhere = (np.inf, in_words(star))
-    quotient, condition = (0.0, in_words(star)), 1.0
+    quotient, condition, jump = (0.0, in_words(star)), 1.0, None
     for x in run.xs:
         H = runner.hessian(x)
         ends = np.linalg.eigvalsh(H)
@@ -116,11 +127,37 @@ def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -
         # Where x* is within rounding of x Hessians differ by theirs alone.
         if apart <= 1e-8 * (float(np.linalg.norm(x)) + float(np.linalg.norm(star))):
             continue
+        looked_at = [(x, H)]
         for share in _NODES:
             point = x + share * (star - x)
             between = runner.hessian(point)
+            looked_at.append((point, between))
             anywhere = min(anywhere, (float(np.linalg.eigvalsh(between)[0]), in_words(point)))
             changed = float(np.linalg.norm(H - between, 2))
             if changed > 64 * EPS * len(x) * norm:
                 quotient = max(quotient, (changed / (share * apart), where))
-    return _Seen(least, anywhere, quotient, condition)
+        for ends in itertools.pairwise(looked_at) if chooses and jump is None else ():
+            jump = jump or _jump(runner, *ends)
+    return _Seen(least, anywhere, quotient, condition, jump)
+
+
+def _jump(runner: NewtonRunner, first: _Point, last: _Point) -> str | None:
+    """Where ∇²f jumps between two points, in words; None where no jump is seen.
+
+    The way is halved, each time keeping the half in which ∇²f changes more: a change that a third
+    derivative makes is halved, too, and that of a choice stays.
+    """
+    change = lambda a, b: float(np.linalg.norm(a[1] - b[1], 2))
+    whole, size = change(first, last), float(np.linalg.norm(first[1], 2))
+    left = whole
+    for halvings in range(1, _HALVINGS + 1):
+        if left <= 64 * EPS * len(first[0]) * size or left <= whole * 2.0 ** (-halvings / 2):
+            return None
+        point = (first[0] + last[0]) / 2
+        middle = point, runner.hessian(point)
+        if change(first, middle) >= change(middle, last):
+            last = middle
+        else:
+            first = middle
+        left = change(first, last)
+    return f"∇²f changes by {left:.6g} at once at {in_words(first[0])}"

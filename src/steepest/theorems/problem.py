@@ -148,8 +148,10 @@ class Problem:
         return self.curvature_near(flat(self.program.start))
 
     def curvature_near(self, x: Float[np.ndarray, " d"]) -> Curvature:
-        """Extreme eigenvalues of the Hessian a hair off x, where no choice is tied."""
-        return self.curvature(split(a_hair_off(x), self.program.start))
+        """Extreme eigenvalues of the Hessian at x; a hair off it, where no choice is tied, if f
+        makes any."""
+        beside = a_hair_off(x) if has_choices(self.program.closed.jaxpr) else x
+        return self.curvature(split(beside, self.program.start))
 
     @cached_property
     def value_at_start(self) -> float:

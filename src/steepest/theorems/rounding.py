@@ -38,6 +38,8 @@ def third_difference(f: Callable[[Any], Any], leaves: list[Any], width: float = 
 
 def noise(differences: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """The noise of f at each step, from third differences there and at the neighbouring steps."""
+    if not len(differences):
+        return np.zeros(0)
     # Extended precision for its range: the square of a number of float64 may be none.
     finite = np.where(np.isfinite(differences), differences, 0.0).astype(np.longdouble)
     squares = finite**2 / 20  # 1 + 9 + 9 + 1

@@ -53,7 +53,7 @@ class SmoothRun:
     @property
     def guaranteed(self) -> Float[np.ndarray, " steps"]:
         """‖∇f(xₜ)‖²/(2β), by which the descent lemma says that f falls at step t."""
-        return self.gradient_norms[:-1] ** 2 / (2 * self.smoothness)
+        return (self.gradient_norms[:-1] / np.sqrt(2 * self.smoothness)) ** 2
 
     @property
     def decrease(self) -> Float[np.ndarray, " steps"]:
@@ -185,7 +185,7 @@ class _Runner:
             + 2 * EPS * (np.abs(f[:-1]) + np.abs(f[1:]))
             + EPS**2 * abs(f[0])  # where f has fallen by 32 digits there is nothing to compare
             + 4 * EPS * g[:-1] * sizes[:-1]
-            + 4 * EPS * g[:-1] ** 2 / beta
+            + 4 * EPS * (g[:-1] / np.sqrt(beta)) ** 2
         )
         self.last = {name: rows[: end + 1] for name, rows in watched.items()}
         monitors = {"gradient_norm": watched["gradient_norm"]}
@@ -219,7 +219,7 @@ class _Runner:
             ("x0", self.p.curvature_near_start.norm),
             ("the last point", self.p.curvature(self.last_point(run)).norm),
         ):
-            if curvature > beta * (1 + 1e-6):
+            if not curvature <= beta * (1 + 1e-6):  # or NaN
                 return f"‖∇²f‖ = {curvature:.6g} at {where}"
         return None
 
