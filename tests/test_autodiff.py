@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from steepest.autodiff import check_autodiff
+from steepest.errors import UnsupportedPrimitiveError
 
 
 def cancelling(x):
@@ -73,3 +74,11 @@ def test_rounding_in_half_precision_is_no_wrong_rule():
         check = check_autodiff(f)([w.astype(dtype) for w in weights])
         assert check.valid is None
         assert "rounding" in check.reason
+
+
+def test_a_loop_without_a_derivative_is_refused_as_one():
+    f = lambda x: jax.lax.while_loop(
+        lambda s: s[0] < 3, lambda s: (s[0] + 1, jnp.maximum(s[1], 0.5 * s[1])), (0, x)
+    )[1]
+    with pytest.raises(UnsupportedPrimitiveError, match="while"):
+        check_autodiff(f)(0.0)

@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from steepest.clarke import ClarkeDifferential, clarke
 from steepest.clarke._differential import flatten
 from steepest.convex import Everything
+from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import is_double_enabled, trace
 
 
@@ -130,7 +131,15 @@ def _gradient(
         return f(*filled, **kwargs)
 
     with jax.enable_x64(double or is_double_enabled()):
-        gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
+        try:
+            gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
+        except ValueError as error:
+            if "Reverse-mode differentiation does not work" not in str(error):
+                raise
+            raise UnsupportedPrimitiveError(
+                "f loops with `while` on numbers that depend on x, of which `jax.grad` returns "
+                "nothing that could be checked; write it as a scan of fixed length."
+            ) from error
         return point.restore([np.asarray(g) for g in gradient])
 
 

@@ -66,6 +66,16 @@ def test_curvature_against_the_dense_hessian():
     assert s.descending_step == pytest.approx(2 * (g @ g) / (g @ H @ g), rel=1e-3)
 
 
+def test_dead_units_of_a_model_of_one_example():
+    """Mapped over the batch, A @ x has the examples on its last axis."""
+    w = {"a": jnp.array([[1.0, 0.0], [-1.0, -1.0], [0.5, 0.1]]), "b": jnp.array([1.0, 2.0, 3.0])}
+    data = jnp.array([[1.0, 1.0], [2.0, 0.0]]), jnp.array([0.0, 1.0])
+    report = st.audit(
+        lambda w, x: w["b"] @ jax.nn.relu(w["a"] @ x), w, data, lambda p, t: (p - t) ** 2
+    )
+    assert (report.kinks.dead, report.kinks.units) == (1, 3)
+
+
 def test_dead_units_and_ties_are_counted():
     w = layers(4, 6, 2)
     W = np.abs(np.array(w[0]))

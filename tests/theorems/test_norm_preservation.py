@@ -40,3 +40,12 @@ def test_bad_arguments_are_named():
     for wrong in ({"time": -1.0}, {"tolerance": 0.5}):
         with pytest.raises(st.ArgumentError, match=next(iter(wrong))):
             st.theorems.norm_preservation(p, **wrong)
+
+
+def test_a_layer_that_is_zero_shows_no_degree():
+    """u²v has the degree 2 in u, and at u = 0 all products are 0."""
+    f = lambda w: (w[0] ** 2 * w[1] - 1) ** 2
+    for w in ([0.0, 0.5], [1.0, 0.5]):
+        assert st.certify("C4", st.Problem(f, w), time=0.5).holds is False
+    alike = lambda w: (w[0] * w[1] - 1) ** 2
+    assert st.certify("C4", st.Problem(alike, [0.0, 0.5]), time=0.5).holds

@@ -161,11 +161,12 @@ class Kinks:
         found = self._count(name, line, gaps.min(axis=0), near.any(axis=0))
         bounds = [v.value for v in inputs if not v.varies]
         clipped = name == "max" and len(bounds) == 1 and bool(np.isfinite(bounds[0]).all())
-        if clipped and keys.ndim > 1 and keys.shape[1] == self.examples:
+        batch = [axis for axis, n in enumerate(keys.shape[1:]) if n == self.examples]
+        if clipped and batch:  # the last axis, if a model of one example is mapped: A @ x
             moving = 0 if inputs[0].varies else 1
-            alive = keys[moving] > keys[1 - moving]
-            found.units = (found.units or 0) + int(np.prod(alive.shape[1:], dtype=int))
-            found.dead += int(np.sum(~alive.any(axis=0)))
+            alive = (keys[moving] > keys[1 - moving]).any(axis=batch[0])
+            found.units = (found.units or 0) + int(alive.size)
+            found.dead += int(np.sum(~alive))
 
     def _count(self, name: str, line: str, gaps: Any, tied: Any) -> KinkLine:
         gaps, tied = np.asarray(gaps), np.asarray(tied)

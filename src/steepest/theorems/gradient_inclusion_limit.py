@@ -47,7 +47,7 @@ def gradient_inclusion_limit(
     the least norm of ∂f only falls, so that L bounds its velocity, too.
 
     Hypotheses: f is convex (*given*, by the problem's `strong_convexity`, or *proved* where the
-    program is a quadratic with A ⪰ 0; *violated* where a subgradient inequality fails between the
+    program is a quadratic with A ≻ 0; *violated* where a subgradient inequality fails between the
     points that were visited, or what is given by a negative curvature near the first or the last of
     them; otherwise *unknown*).
 

@@ -119,8 +119,16 @@ def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
         return jnp.stack(dots), jnp.stack(sizes)
 
     evaluate = p.program.in_double(products)
-    for x in points:
-        dots, sizes = evaluate([np.asarray(leaf, np.float64) for leaf in as_variables(x)])
+    starts = [[np.asarray(leaf, np.float64) for leaf in as_variables(x)] for x in points]
+    # A layer that is zero has the product 0 whatever its degree.
+    draw = np.random.default_rng(0).standard_normal
+    beside = [
+        [leaf if np.any(leaf) else draw(leaf.shape) for leaf in leaves]
+        for leaves in starts
+        if not all(np.any(leaf) for leaf in leaves)
+    ]
+    for leaves in (*starts, *beside):
+        dots, sizes = evaluate(leaves)
         spread = float(np.max(dots) - np.min(dots))
         if not spread <= 1e-9 * float(np.max(sizes)):
             detail = f"⟨Wᵢ, ∂f/∂Wᵢ⟩ differ between layers by {spread:.3g}"
