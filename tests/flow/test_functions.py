@@ -41,6 +41,14 @@ def test_a_second_solve_compiles_nothing():
     assert {**other.stats, "compile_seconds": 0} == {**alone.stats, "compile_seconds": 0}
 
 
+@pytest.mark.parametrize("of", [lambda small: (small, 1e-14), lambda small: (1e-14, small)])
+def test_tolerances_are_each_solve_s_own(of):
+    f = lambda x: jnp.sum(jnp.cosh(x))
+    run = lambda small: st.gradient_flow(f, np.array([3.0, -2.0]), 1.0, *of(small), saveat=[1.0])
+    tight, loose, again = run(1e-11), run(1e-3), run(1e-11)
+    assert loose.stats["steps"] < tight.stats["steps"] == again.stats["steps"]
+
+
 def test_data_written_to_between_two_solves():
     a = A.copy()
     f = lambda x: loss(x, a)

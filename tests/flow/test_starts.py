@@ -1,5 +1,7 @@
 """What is told of a start on many kinks at once, and a search among many held ones."""
 
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,3 +52,28 @@ def test_a_scalar_start_to_several_powers():
     powers = jnp.array([2.0, 3.0])
     run = st.gradient_flow(lambda x: jnp.sum(x**powers), 1.0, 0.1)
     assert float(run.final) == pytest.approx(2 / (5 * np.exp(0.2) - 3), abs=1e-7)
+
+
+@pytest.mark.parametrize("wider", [operator.mul, operator.truediv])
+def test_a_scalar_squared_beside_data(wider):
+    """Its square times or over an array is a square of as many numbers."""
+    data = np.array([0.5, 4.0, 2.0, 0.25])
+    weights = wider(1.0, data)
+    run = st.gradient_flow(lambda x: jnp.mean(wider(x**2, data)), 1.7, 0.1)
+    assert float(run.final) == pytest.approx(1.7 * np.exp(-0.2 * weights.mean()), abs=1e-7)
+    roots = lambda x: jnp.sum(jnp.sqrt(wider(x**2, data)))
+    run = st.gradient_inclusion(roots, 1.7, 1.0, saveat=[0.1, 1.0])
+    speed = np.sqrt(weights).sum()
+    np.testing.assert_allclose(run.xs, [1.7 - 0.1 * speed, 0.0], atol=1e-7)
+    assert [len(event.kinks) for event in run.events] == [4, 4]
+
+
+def test_norms_that_are_zero_together():
+    """With the first at the tolerance from zero the others are at zero, too."""
+    x0 = np.array([0.6, -0.8, 1.0])
+    f = lambda x: 3 * jnp.sqrt(jnp.sum(x[:2] ** 2)) + jnp.linalg.norm(0.25 * x[:2]) + x[2] ** 2
+    run = st.gradient_inclusion(f, x0, 1.0, saveat=[0.2, 1.0])
+    np.testing.assert_allclose(run.xs[0], [*((1 - 0.2 * 3.25) * x0[:2]), np.exp(-0.4)], atol=1e-7)
+    np.testing.assert_allclose(run.xs[1], [0, 0, np.exp(-2.0)], atol=1e-7)
+    assert [event.kind for event in run.events] == ["slide"]
+    assert run.events[0].time == pytest.approx(1 / 3.25, abs=1e-7)

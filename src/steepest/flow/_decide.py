@@ -292,7 +292,9 @@ class Decider:
         it are held, and the others stay tied with them: the norm in ‖x‖² + ‖x‖₁ turns nothing."""
         look = self.look(mode)
         if mode.pairs and look.pivot <= DETERMINED and look.misfit > MISFIT * float(look.scale):
-            alone = replace(mode, implied=dependent_pairs(mode, self.machine.tied(self.y, mode)))
+            whole = mode.explicit()
+            dependent = dependent_pairs(whole, self.machine.tied(self.y, whole))
+            alone = replace(whole, implied=dependent)
             found = self.look(alone)
             if found.misfit < look.misfit:
                 return alone, found
