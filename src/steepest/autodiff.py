@@ -21,8 +21,7 @@ from jaxtyping import PyTree
 from steepest.clarke import ClarkeDifferential, clarke
 from steepest.clarke._differential import flatten
 from steepest.convex import Everything
-from steepest.errors import UnsupportedPrimitiveError
-from steepest.pieces import is_double_enabled, trace
+from steepest.pieces import Program, is_double_enabled, loops_named, trace
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def check_autodiff(
         distance = differential.distance(flat)
         valid = True if distance <= room and differential.exact else None
         if distance > room:
-            eps = _eps(f, argnums, args, kwargs)
+            eps = _traced(f, argnums, args, kwargs).eps  # of the coarsest type it computes in
             if distance <= 16 * eps * (1.0 + float(np.linalg.norm(flat))):
                 reason = (
                     f"not known: the gradient is {distance:.2g} off, which rounding may explain"
@@ -105,13 +104,11 @@ def check_autodiff(
     return check
 
 
-def _eps(f: Callable[..., Any], argnums: int, args: tuple[Any, ...], kwargs: dict) -> float:
-    """The rounding unit of the coarsest type that f computes in."""
-
+def _traced(f: Callable[..., Any], argnums: int, args: tuple[Any, ...], kwargs: dict) -> Program:
     def of_x(x: PyTree) -> Any:
         return f(*args[:argnums], x, *args[argnums + 1 :], **kwargs)
 
-    return trace(of_x, args[argnums]).eps
+    return trace(of_x, args[argnums])
 
 
 def _gradient(
@@ -131,15 +128,8 @@ def _gradient(
         return f(*filled, **kwargs)
 
     with jax.enable_x64(double or is_double_enabled()):
-        try:
+        with loops_named(lambda: _traced(f, argnums, args, kwargs).closed.jaxpr):
             gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
-        except ValueError as error:
-            if "Reverse-mode differentiation does not work" not in str(error):
-                raise
-            raise UnsupportedPrimitiveError(
-                "f loops with `while` on numbers that depend on x, of which `jax.grad` returns "
-                "nothing that could be checked; write it as a scan of fixed length."
-            ) from error
         return point.restore([np.asarray(g) for g in gradient])
 
 

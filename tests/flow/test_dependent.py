@@ -167,3 +167,14 @@ def test_a_norm_within_a_norm():
     away = 2 - run.xs[:, 2]  # x₂' = 2 − x₂
     assert away[1] == pytest.approx(away[0] * np.exp(-4.0), abs=1e-7)
     assert [event.kind for event in run.events] == ["slide"]
+
+
+def test_norms_that_are_zero_together():
+    """With the first at the tolerance from zero the others are at zero, too."""
+    x0 = np.array([0.6, -0.8, 1.0])
+    f = lambda x: 3 * jnp.sqrt(jnp.sum(x[:2] ** 2)) + jnp.linalg.norm(0.25 * x[:2]) + x[2] ** 2
+    run = st.gradient_inclusion(f, x0, 1.0, saveat=[0.2, 1.0])
+    np.testing.assert_allclose(run.xs[0], [*((1 - 0.2 * 3.25) * x0[:2]), np.exp(-0.4)], atol=1e-7)
+    np.testing.assert_allclose(run.xs[1], [0, 0, np.exp(-2.0)], atol=1e-7)
+    assert [event.kind for event in run.events] == ["slide"]
+    assert run.events[0].time == pytest.approx(1 / 3.25, abs=1e-7)

@@ -1,4 +1,4 @@
-"""What is told of a start on many kinks at once, and a search among many held ones."""
+"""A start on many kinks at once, a search among many held ones, and starts that are one number."""
 
 import operator
 
@@ -66,14 +66,3 @@ def test_a_scalar_squared_beside_data(wider):
     speed = np.sqrt(weights).sum()
     np.testing.assert_allclose(run.xs, [1.7 - 0.1 * speed, 0.0], atol=1e-7)
     assert [len(event.kinks) for event in run.events] == [4, 4]
-
-
-def test_norms_that_are_zero_together():
-    """With the first at the tolerance from zero the others are at zero, too."""
-    x0 = np.array([0.6, -0.8, 1.0])
-    f = lambda x: 3 * jnp.sqrt(jnp.sum(x[:2] ** 2)) + jnp.linalg.norm(0.25 * x[:2]) + x[2] ** 2
-    run = st.gradient_inclusion(f, x0, 1.0, saveat=[0.2, 1.0])
-    np.testing.assert_allclose(run.xs[0], [*((1 - 0.2 * 3.25) * x0[:2]), np.exp(-0.4)], atol=1e-7)
-    np.testing.assert_allclose(run.xs[1], [0, 0, np.exp(-2.0)], atol=1e-7)
-    assert [event.kind for event in run.events] == ["slide"]
-    assert run.events[0].time == pytest.approx(1 / 3.25, abs=1e-7)

@@ -14,6 +14,7 @@ from steepest.pieces._interpret import scan_counts as scan_counts
 from steepest.pieces._program import (
     Program as Program,
     is_double_enabled as is_double_enabled,
+    loops_named as loops_named,
     trace as trace,
 )
 from steepest.pieces._source import user_line as user_line

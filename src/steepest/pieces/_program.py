@@ -8,7 +8,8 @@ every floating-point value in float64. The object is the function: custom deriva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,19 +88,29 @@ class Program:
             return function(f, *args)
 
         def call(*args: Any) -> Any:
-            with jax.enable_x64(True):
-                try:
-                    return jax.tree.map(np.asarray, run(self.closed.consts, *args))
-                except ValueError as error:
-                    if "Reverse-mode differentiation does not work" not in str(error):
-                        raise
-                    raise UnsupportedPrimitiveError(
-                        f"f loops with {_first_loop(jaxpr)}, which cannot be differentiated in "
-                        "reverse (a custom derivative rule around it is read through, since it is "
-                        "the function that counts); write it as a scan of fixed length."
-                    ) from error
+            with jax.enable_x64(True), loops_named(lambda: jaxpr):
+                return jax.tree.map(np.asarray, run(self.closed.consts, *args))
 
         return call
+
+
+@contextmanager
+def loops_named(jaxpr: Callable[[], jex_core.Jaxpr]) -> Iterator[None]:
+    """JAX's error about a loop that has no reverse derivative as ours, with the user's line.
+
+    Raises:
+        UnsupportedPrimitiveError: the program differentiated within is one of these.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "Reverse-mode differentiation does not work" not in str(error):
+            raise
+        raise UnsupportedPrimitiveError(
+            f"f loops with {_first_loop(jaxpr())}, which cannot be differentiated in reverse (a "
+            "custom derivative rule around it is read through, since it is the function that "
+            "counts); write it as a scan of fixed length."
+        ) from error
 
 
 def is_double_enabled() -> bool:

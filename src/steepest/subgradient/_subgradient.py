@@ -56,7 +56,8 @@ def subgradient(
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth, with the line.
         NotLocallyLipschitzError: f is not finite at x, or was found to jump or to steepen near x.
-        UnprovedError: otherwise; the message names the line.
+        UnprovedError: otherwise; the message names the line. Also where a derivative is not a
+            finite number, as that of a branch that is not taken may be.
 
     A tie is a margin within 8·eps·Σ|terms| of the equations that made its operands, eps being that
     of their dtype (of a product with n terms within max(1, 8/n^¼)·eps·Σ|terms|).

@@ -63,7 +63,8 @@ def adagrad_regret(
     *unknown*. A `minimizer` that is given stands as long as
     nothing lower is found, by the run or by L-BFGS-B. The bound is true of any x*, and D∞ is read
     off the run; which x* was taken is a note. At kinks the run is on `steepest.subgradient`, as the
-    proof asks; `jax.grad` may return what is no subgradient there.
+    proof asks; `jax.grad` may return what is no subgradient there. Where the run leaves f's domain
+    (f is NaN) that f is defined along it is *unknown*, and the terms before are compared.
 
     Args:
         p: the problem.
