@@ -9,7 +9,7 @@ cause.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,6 +61,32 @@ class Point:
     def dimension(self) -> int:
         """Number of scalar variables."""
         return sum(int(np.prod(np.shape(leaf))) for leaf in self.leaves)
+
+
+def chosen_argument(args: Sequence[Any], argnums: int) -> Any:
+    """The argument of f that is x.
+
+    Raises:
+        ArgumentError: there is none of that number.
+    """
+    if not -len(args) <= argnums < len(args):
+        raise ArgumentError(
+            f"argnums is {argnums}, and f was called with {len(args)} positional arguments."
+        )
+    return args[argnums]
+
+
+def random_key(key: Any) -> jax.Array:
+    """A key of random numbers; by default `jax.random.key(0)`.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if key is None:
+        return jax.random.key(0)
+    if not hasattr(key, "dtype"):
+        raise ArgumentError(f"key is {key!r:.40}; it must be a key, such as jax.random.key(0).")
+    return key
 
 
 def as_point(x: PyTree, *, name: str = "x0", finite: bool = True) -> Point:

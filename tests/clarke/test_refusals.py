@@ -9,6 +9,7 @@ from steepest.errors import (
     ArgumentError,
     NotLocallyLipschitzError,
     NotScalarError,
+    UnprovedError,
     UnsupportedPrimitiveError,
 )
 
@@ -83,3 +84,10 @@ def test_wrong_use_says_so():
 def test_what_is_not_finite_has_none(f):
     with pytest.raises(NotLocallyLipschitzError, match=r"f is (nan|inf) at x"):
         clarke(f)(0.0)
+
+
+def test_a_derivative_that_is_no_number_is_not_known():
+    """Σ over what is not NaN of (Xw)²: the NaN of a row is multiplied by its weight 0."""
+    X = jnp.array([[1.0, jnp.nan], [2.0, 1.0]])
+    with pytest.raises(UnprovedError, match="NaN"):
+        clarke(lambda w: jnp.nansum((X @ w) ** 2))(jnp.ones(2))

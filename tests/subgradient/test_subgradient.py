@@ -17,6 +17,7 @@ from steepest.errors import (
     UnsupportedPrimitiveError,
 )
 from steepest.subgradient import directional_derivative, subgradient
+from unchecked import unchecked
 
 relu = jax.nn.relu
 
@@ -175,3 +176,15 @@ def test_directional_derivative():
     assert np.isnan(jax.jit(slope(lambda x: jnp.sqrt(jnp.abs(x))))(0.0, 1.0))
     with pytest.raises(ArgumentError, match="shapes"):
         slope(f)(jnp.zeros(2), jnp.zeros(3))
+
+
+def test_calls_that_lack_an_argument_are_named():
+    for call, told in (
+        (lambda: subgradient(jnp.abs, argnums=1)(0.0), "argnums is 1"),
+        (lambda: subgradient(jnp.abs)(), "0 positional"),
+        (lambda: directional_derivative(jnp.abs)(0.0), "direction"),
+        (lambda: unchecked(subgradient)(jnp.abs, key=0)(0.0), "key is 0"),
+        (lambda: unchecked(clarke)(jnp.abs, key=0)(0.0), "key is 0"),
+    ):
+        with pytest.raises(ArgumentError, match=told):
+            call()

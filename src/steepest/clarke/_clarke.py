@@ -17,7 +17,7 @@ from steepest.clarke._generic import gradient_without_ties
 from steepest.clarke._sampling import sampled_hull
 from steepest.convex import Empty, Everything, Zonotope
 from steepest.errors import ArgumentError
-from steepest.inputs import positive, whole_number
+from steepest.inputs import chosen_argument, positive, random_key, whole_number
 from steepest.pieces import Program, trace
 
 _SAMPLES = 200
@@ -76,11 +76,7 @@ def clarke(
             return f(*filled, **kwargs)
 
         of_x.__name__ = getattr(f, "__name__", type(f).__name__)
-        if not -len(args) <= argnums < len(args):
-            raise ArgumentError(
-                f"argnums is {argnums}, and f was called with {len(args)} positional arguments."
-            )
-        program = trace(of_x, args[argnums])
+        program = trace(of_x, chosen_argument(args, argnums))
         if any(isinstance(v, Tracer) for v in [*program.point.leaves, *program.closed.consts]):
             raise ArgumentError(
                 "a Clarke differential cannot be computed under jit, grad or vmap, where values "
@@ -95,8 +91,9 @@ def clarke(
     return differential
 
 
-def generator(key: jax.Array | None) -> np.random.Generator:
-    key = jax.random.key(0) if key is None else key
+def generator(key: Any) -> np.random.Generator:
+    """NumPy's, from a key of JAX's or None; see `random_key`."""
+    key = random_key(key)
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     words = np.asarray(jax.random.key_data(key) if typed else key)
     return np.random.default_rng(words.astype(np.uint32).tolist())

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.clarke._sparse import Sparse, coo, csr, stacked
+from steepest.errors import UnprovedError
 from steepest.pieces import Program, Tape
 from steepest.pieces._compile import compiled
 
@@ -44,6 +45,11 @@ def raw_rows(program: Program, tape: Tape, rng: np.random.Generator) -> RawRows:
     candidate_starts = starts[-1] + np.cumsum([0, *counts])
     evaluation = _Evaluation(program, tape, rng, int(candidate_starts[-1]) + 1)
     gradients, values = evaluation.evaluated()
+    if not np.all(np.isfinite(gradients.data)):
+        raise UnprovedError(
+            "a derivative is not a finite number at x, though f is one: perhaps that of NaN in the "
+            "data which f leaves out. Keep it out of what f computes by a `where` there."
+        )
     gradients = _without_rounding(gradients, program.point.dimension)
     return RawRows(gradients, values, starts, candidate_starts)
 

@@ -54,6 +54,8 @@ def directional_derivative(f: Callable[..., Any], *, argnums: int = 0) -> Callab
     jitted = eqx.filter_jit(computed)
 
     def of_arguments(*args: Any, **kwargs: Any) -> jax.Array:
+        if len(args) < 2:
+            raise ArgumentError("call it with f's arguments and, after them, the direction d.")
         *rest, d = args
         call, point = traces.checked(tuple(rest), kwargs)
         directions = _like(point, d)

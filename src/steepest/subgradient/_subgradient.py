@@ -25,7 +25,14 @@ from jax.core import Tracer
 from jaxtyping import PyTree
 
 from steepest.errors import NotLocallyLipschitzError, UnprovedError
-from steepest.inputs import Point, as_point, check_scalar, is_traced
+from steepest.inputs import (
+    Point,
+    as_point,
+    check_scalar,
+    chosen_argument,
+    is_traced,
+    random_key,
+)
 from steepest.subgradient._along import JUMPS, SINGULAR, TIED
 from steepest.subgradient._flat import Flat
 from steepest.subgradient._plan import plan
@@ -74,7 +81,7 @@ def subgradient(
     >>> abs(float(subgradient(abs)(0.0)))
     1.0
     """
-    key = jax.random.key(0) if key is None else key
+    key = random_key(key)
     traces = Traces(f, argnums)
 
     def whole(call: Any) -> tuple[list[Any], Verdict]:
@@ -110,8 +117,8 @@ class Traces:
 
     def pick(self, args: tuple[Any, ...]) -> Any:
         if isinstance(self.argnums, int):
-            return args[self.argnums]
-        return tuple(args[i] for i in self.argnums)
+            return chosen_argument(args, self.argnums)
+        return tuple(chosen_argument(args, i) for i in self.argnums)
 
     def put(self, args: tuple[Any, ...], x: Any) -> tuple[Any, ...]:
         filled = list(args)
