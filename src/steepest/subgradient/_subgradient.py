@@ -56,10 +56,12 @@ def subgradient(
         argnums: which argument of f is x, or which.
 
     Returns: a function of f's arguments that returns a pytree like x (a tuple for several
-        `argnums`) of arrays of x's dtype. Where no element can be proved it raises; under `jit` or
-        `vmap` its result is NaN (of numbers that leave the dtype's range it is what `jax.grad`
-        makes of them). It raises
-        ArgumentError: x is not a pytree of floats.
+        `argnums`) of arrays of x's dtype. Under `jit` or `vmap` its result is NaN where no element
+        can be proved (of numbers that leave the dtype's range it is what `jax.grad` makes of
+        them); elsewhere it raises what follows.
+
+    Raises:
+        ArgumentError: x is missing or not a pytree of floats, or `key` is no key.
         NotScalarError: f does not return one real number.
         UnsupportedPrimitiveError: a primitive that is not known to be smooth, with the line.
         NotLocallyLipschitzError: f is not finite at x, or was found to jump or to steepen near x.
