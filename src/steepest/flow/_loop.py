@@ -8,20 +8,33 @@ ends the loop.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from steepest.flow._bracket import Bracket
-from steepest.flow._crossing import LEFT, Crossing, Crossings
+from steepest.flow._carry import (
+    ARRIVES,
+    CROSSES,
+    LEAVES,
+    LOCATES,
+    LOOKS,
+    PASSES,
+    RELEASES,
+    SAMPLES,
+    SLIDES,
+    STEPS,
+    Carry,
+)
+from steepest.flow._crossing import LEFT, Crossings
 from steepest.flow._dips import Stretch
 from steepest.flow._events import KINDS, Kind
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
 from steepest.flow._samples import Samples
-from steepest.flow._sliding import Leaving, Slides
+from steepest.flow._sliding import Slides
 from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.flow._stepper import Stepper, Tried
 from steepest.flow._watching import Watching
@@ -33,43 +46,6 @@ _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
 _WORTH = 3.0  # times what a step may lose to crossings: where less is expected, they are passed
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
-
-# What the loop is at: it tries a step, looks at the multipliers in it, goes to the time at which
-# something was met, looks at a state, looks when a multiplier left, goes to that time, looks at the
-# mode beyond a crossing, at that in which a slide begins, at that in which one has ended, and at
-# that in which the step ended.
-_STEPS, _SAMPLES, _LOCATES, _LOOKS, _LEAVES, _ARRIVES = range(6)
-_CROSSES, _SLIDES, _RELEASES, _PASSES = range(6, 10)
-
-
-class _Carry(NamedTuple):
-    """What the loop is at.
-
-    Attributes:
-        phase: see above.
-        step: see `Step`.
-        solver, controller: Diffrax's states.
-        fine: whether the last step's error is so far below the tolerance that its dense output will
-            do for states within it.
-        target, polished: the time that is tried for what was met, and how many were.
-        samples: of the multipliers in the last step.
-        crossing, leaving: what is tried.
-        left: between which times a multiplier left.
-        jump: by how much the gradient turned at the last crossing.
-    """
-
-    phase: Any
-    step: Step
-    solver: Any
-    controller: Any
-    fine: Any
-    target: Any
-    polished: Any
-    samples: Samples
-    crossing: Crossing
-    leaving: Leaving
-    left: Bracket
-    jump: Any
 
 
 class Loop:
@@ -107,21 +83,21 @@ class Loop:
             kinds=jnp.zeros(MOST_MADE, int), candidates=jnp.zeros(MOST_MADE, int),
         )  # fmt: skip
 
-        def goes_on(c: _Carry) -> Any:
+        def goes_on(c: Carry) -> Any:
             s = c.step
             tries = s.accepted + s.rejected < limits.tries
             steps = (s.t < limits.until) & ~s.met & ~s.left & s.finite & tries
-            return (c.phase != _STEPS) | steps
+            return (c.phase != STEPS) | steps
 
-        def one(c: _Carry) -> _Carry:
+        def one(c: Carry) -> Carry:
             """A step, or a state that is given; then a look at the mode there, if needed."""
-            s, steps, phase = c.step, c.phase == _STEPS, c.phase
+            s, steps, phase = c.step, c.phase == STEPS, c.phase
             begin, start = jnp.where(steps, s.t, s.begin), jnp.where(steps, s.y, s.start)
             end = jnp.where(steps, jnp.minimum(s.next_t, limits.end), c.target)
             solver = jax.tree.map(lambda a, b: jnp.where(steps, a, b), c.solver, fresh)
-            turns = phase >= _CROSSES
-            given = turns | (phase == _LOOKS)
-            sampled = (phase == _SAMPLES) | (phase == _LEAVES)
+            turns = phase >= CROSSES
+            given = turns | (phase == LOOKS)
+            sampled = (phase == SAMPLES) | (phase == LEAVES)
             interpolated = sampled | (~steps & ~given & c.fine)
             tried = lax.cond(
                 given | interpolated,
@@ -131,7 +107,7 @@ class Loop:
             c = lax.cond(steps, lambda: self._stepped(c, end, tried, limits), lambda: c)
             accepted = steps & (c.step.accepted > s.accepted) & limits.watched
             state = jnp.where(given, c.crossing.y, tried.y)
-            at_end = (phase == _SAMPLES) & (end == s.t)
+            at_end = (phase == SAMPLES) & (end == s.t)
             state = lax.cond(
                 interpolated & ~at_end, lambda: self.watching.within(s, end), lambda: state
             )
@@ -160,22 +136,22 @@ class Loop:
                 ],
             )
             # Beyond an event nothing is known of the step before.
-            known = ~turns | (c.phase != _STEPS)
+            known = ~turns | (c.phase != STEPS)
             return c._replace(
                 solver=jax.tree.map(lambda a, b: jnp.where(known, a, b), c.solver, fresh)
             )
 
-        phase = jnp.where(limits.tries > 0, _STEPS, _LOOKS)
+        phase = jnp.where(limits.tries > 0, STEPS, LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
         samples = Samples.none(t, self._bounds(nowhere, mode))
-        carry = _Carry(
+        carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, one_sided,
-            0.0 * t,
+            0.0 * t, 0.0 * t,
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
-    def _stepped(self, c: _Carry, next_t: Any, tried: Tried, limits: Limits) -> _Carry:
+    def _stepped(self, c: Carry, next_t: Any, tried: Tried, limits: Limits) -> Carry:
         s, end = c.step, limits.end
         keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
         # The last stretch is not left to a step of rounding's size.
@@ -196,7 +172,7 @@ class Loop:
         error = jnp.max(jnp.abs(tried.error))
         return c._replace(
             fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
-            phase=jnp.where(step.met, jnp.where(passes, _PASSES, _LOCATES), _STEPS),
+            phase=jnp.where(step.met, jnp.where(passes, PASSES, LOCATES), STEPS),
             crossing=c.crossing._replace(y=step.y),
             step=step,
             solver=solver,
@@ -205,7 +181,7 @@ class Loop:
             polished=jnp.zeros_like(c.polished),
         )
 
-    def _ended(self, c: _Carry, bounds: Any, accepted: Any) -> _Carry:
+    def _ended(self, c: Carry, bounds: Any, accepted: Any) -> Carry:
         """After a step: where anything is held its multipliers are looked at before all else."""
         s = c.step
         if not len(s.mode.base):
@@ -220,25 +196,27 @@ class Loop:
         )
         looks = accepted & jnp.any(s.mode.held)
         return c._replace(
-            phase=jnp.where(looks, _SAMPLES, c.phase),
+            phase=jnp.where(looks, SAMPLES, c.phase),
             samples=samples,
             target=jnp.where(looks, samples.time(), c.target),
         )
 
-    def _sampled(self, c: _Carry, bounds: Any) -> _Carry:
+    def _sampled(self, c: Carry, bounds: Any) -> Carry:
         """In a step: whether a multiplier says that what is held was left in it."""
         s, samples = c.step, c.samples.looked_at(bounds)
         first, goes_on = samples.stretch.first, samples.stretch.goes_on
-        bracket = Bracket.of(first.low, first.high, first.above, first.below)
+        late = _late(first.above)
+        bracket = Bracket.of(first.low, first.high, first.above - late, first.below - late)
         point = jnp.where(first.low == s.begin, s.begin, bracket.point())
         left = ~goes_on & first.met
         target = jnp.where(left, point, s.when)
         return c._replace(
-            phase=jnp.where(goes_on, _SAMPLES, jnp.where(left, _LEAVES, samples.then)),
+            phase=jnp.where(goes_on, SAMPLES, jnp.where(left, LEAVES, samples.then)),
             step=s._replace(left=left),
             samples=samples,
             target=jnp.where(goes_on, samples.time(), target),
             left=bracket,
+            late=late,
         )
 
     def _bounds(self, look: Look, mode: Arguments) -> Any:
@@ -252,46 +230,50 @@ class Loop:
         near = crossings.nearness(look.keys, mode)
         return jnp.clip(jnp.concatenate([bounds, near, balanced[None]]), -1.0, 1.0)
 
-    def _leave(self, c: _Carry, least: Any, t: Any) -> _Carry:
+    def _leave(self, c: Carry, least: Any, t: Any) -> Carry:
         """Find out when a multiplier left, if it is out of its bounds at t."""
         begin, out = c.step.begin, least < 0
         return c._replace(
-            phase=jnp.where(out, _LEAVES, c.phase),
+            phase=jnp.where(out, LEAVES, c.phase),
             step=c.step._replace(left=out),
             target=jnp.where(out, begin, c.target),
             left=Bracket.of(begin, t, 1.0 + 0.0 * t, jnp.where(out, least, -1.0)),
+            late=0.0 * t,
         )
 
-    def _left(self, c: _Carry, bounds: Any) -> _Carry:
+    def _left(self, c: Carry, bounds: Any) -> Carry:
         """When, to the accuracy of the dense output.
 
         The velocity is continuous there: an error of that size in the time is one of its square in
         the state.
         """
         s, least, last = c.step, jnp.min(bounds), c.left
-        at_once = (c.target == s.begin) & (least <= 0)
-        first = last._replace(above=least)
-        found = last.narrowed(c.target, least)
-        found = jax.tree.map(lambda a, b: jnp.where(c.target == s.begin, a, b), first, found)
+        begins = c.target == s.begin
+        at_once = begins & (least <= 0)
+        late = jnp.where(begins, _late(least), c.late)
+        first = last._replace(above=least - late, below=last.below + c.late - late)
+        found = last.narrowed(c.target, least - late)
+        found = jax.tree.map(lambda a, b: jnp.where(begins, a, b), first, found)
         t = found.point()
         near = jnp.abs(t - c.target) <= _SAME_WEIGHT * (s.t - s.begin)
         near &= c.target > s.begin
         done = near | (found.points >= _MOST_POINTS)
-        phase = jnp.where(at_once, _STEPS, jnp.where(done, _ARRIVES, _LEAVES))
+        phase = jnp.where(at_once, STEPS, jnp.where(done, ARRIVES, LEAVES))
         t = jnp.where(at_once, s.begin, t)
         return c._replace(
             phase=phase,
             step=s._replace(when=t, located=at_once),
             target=t,
             left=found,
+            late=late,
         )
 
-    def _looked(self, c: _Carry) -> _Carry:
+    def _looked(self, c: Carry) -> Carry:
         """At where the mode ends, or at what was asked for."""
         step = c.step._replace(located=jnp.asarray(True))
-        return c._replace(phase=jnp.asarray(_STEPS), step=step)
+        return c._replace(phase=jnp.asarray(STEPS), step=step)
 
-    def _located(self, c: _Carry, bounds: Any, limits: Limits) -> _Carry:
+    def _located(self, c: Carry, bounds: Any, limits: Limits) -> Carry:
         """By Newton's method along the flow itself, from the time that the dense output tells."""
         s, look = c.step, c.step.look
         width = s.t - s.begin
@@ -305,11 +287,11 @@ class Loop:
         crossing, clear = self.crossings.before(look, after - c.target, width, s.mode)
         # At one instant with an earlier event it is for whoever sees both.
         clear &= (after > s.begin) & (after < limits.until) & (s.events < limits.events)
-        there = jnp.where(clear, _CROSSES, _LOOKS)
-        again = jnp.where(c.polished < _POLISHED, _LOCATES, _STEPS)
+        there = jnp.where(clear, CROSSES, LOOKS)
+        again = jnp.where(c.polished < _POLISHED, LOCATES, STEPS)
         least = jnp.where(inside & near, jnp.min(bounds), 1.0)
         c = c._replace(
-            phase=jnp.where(inside, jnp.where(near, there, again), _STEPS),
+            phase=jnp.where(inside, jnp.where(near, there, again), STEPS),
             step=s._replace(
                 when=jnp.where(inside & near, after, s.when),
             ),
@@ -319,11 +301,11 @@ class Loop:
         )
         return self._leave(c, least, after)
 
-    def _turned(self, c: _Carry) -> Arguments:
+    def _turned(self, c: Carry) -> Arguments:
         """The mode that is looked at where something is crossed to, held or let go."""
         mode = c.step.mode
         return lax.switch(
-            c.phase - _CROSSES,
+            c.phase - CROSSES,
             [
                 lambda: self.crossings.crossed(c.crossing, mode),
                 lambda: self.slides.begun(c.crossing, mode),
@@ -332,20 +314,20 @@ class Loop:
             ],
         )
 
-    def _arrived(self, c: _Carry, limits: Limits) -> _Carry:
+    def _arrived(self, c: Carry, limits: Limits) -> Carry:
         """At where a multiplier left: let go what it says, if that is clear."""
         s = c.step
         leaving, clear = self.slides.before(s.look, s.mode)
         clear &= (s.when > s.begin) & (s.when < limits.until) & (s.events < limits.events)
         there = c.crossing._replace(t=s.when, y=leaving.y)
         return c._replace(
-            phase=jnp.where(clear, _RELEASES, _STEPS),
+            phase=jnp.where(clear, RELEASES, STEPS),
             step=s._replace(located=jnp.asarray(True)),
             crossing=there,
             leaving=leaving,
         )
 
-    def _crossed(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
+    def _crossed(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
         """Beyond a crossing: go on there, if that is clear, or slide."""
         s, crossing = c.step, c.crossing
         mode, clear, returns = self.crossings.beyond(crossing, s.look, s.t - s.begin, mode)
@@ -353,9 +335,9 @@ class Loop:
         slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
         jump = jnp.max(jnp.abs(s.look.slope - crossing.slope), initial=0.0)
         c = self._made(c, clear, "cross", crossing.other, mode, limits)
-        return c._replace(phase=jnp.where(slides, _SLIDES, c.phase), jump=jump)
+        return c._replace(phase=jnp.where(slides, SLIDES, c.phase), jump=jump)
 
-    def _passed(self, c: _Carry, mode: Arguments, holds: Any) -> _Carry:
+    def _passed(self, c: Carry, mode: Arguments, holds: Any) -> Carry:
         """At a step's end beyond crossings: go on there, if they are lost in its error."""
         s, rest = c.step, c.step.t - c.step.low
         value, slope = jax.value_and_grad(lambda y: self.fields.program(y, s.mode.weights)[0])(s.y)
@@ -365,24 +347,24 @@ class Loop:
         lost &= count > 0
         over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
         return c._replace(
-            phase=jnp.where(lost, _STEPS, _LOCATES),
+            phase=jnp.where(lost, STEPS, LOCATES),
             step=jax.tree.map(lambda a, b: jnp.where(lost, a, b), over, s),
             jump=jnp.max(jnp.abs(s.look.slope - slope), initial=0.0),
         )
 
-    def _begun(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
+    def _begun(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
         """In a slide: go on in it, if that is clear."""
         mode, clear = self.slides.is_begun(c.step.look, mode)
         return self._made(c, clear & holds, "slide", c.crossing.other, mode, limits)
 
-    def _released(self, c: _Carry, mode: Arguments, holds: Any, limits: Limits) -> _Carry:
+    def _released(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
         """After a slide: go on, if that is clear."""
         mode, clear = self.slides.is_ended(c.leaving, c.step.look, mode)
         return self._made(c, clear & holds, "release", c.leaving.out, mode, limits)
 
     def _made(
-        self, c: _Carry, clear: Any, kind: Kind, candidate: Any, mode: Arguments, limits: Limits
-    ) -> _Carry:
+        self, c: Carry, clear: Any, kind: Kind, candidate: Any, mode: Arguments, limits: Limits
+    ) -> Carry:
         """With an event at the time and state that are tried, if it is clear; else a look there."""
         s, (t, y), k = c.step, c.crossing[:2], c.step.events
         width = jnp.maximum(s.t - s.begin, 1e-12 * jnp.maximum(t, 1e-6))
@@ -394,4 +376,10 @@ class Loop:
             candidates=s.candidates.at[k].set(candidate),
         )  # fmt: skip
         step = jax.tree.map(lambda a, b: jnp.where(clear, a, b), made, s)
-        return c._replace(phase=jnp.where(clear, _STEPS, _LOOKS), step=step)
+        return c._replace(phase=jnp.where(clear, STEPS, LOOKS), step=step)
+
+
+def _late(bound: Any) -> Any:
+    """What is taken off a bound, `LEFT` more than it is, to see when it came to zero: all of that
+    where it was clearly positive before. Elsewhere rounding would be seen."""
+    return jnp.where(bound > 2 * LEFT, LEFT, 0.0)

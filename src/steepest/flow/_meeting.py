@@ -12,6 +12,7 @@ from steepest.flow._decide import Decider
 from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
 from steepest.flow._joined import with_joined
+from steepest.flow._letting_go import LettingGo, Wait
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode, own_mode
 from steepest.flow._sliding import LET_GO
@@ -19,7 +20,6 @@ from steepest.flow._standing import Step
 
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
 _TIE = 8 * float(np.finfo(np.float64).eps)
-_NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins
 
 
 class Meeting:
@@ -28,10 +28,16 @@ class Meeting:
     Args:
         machine: the compiled functions.
         through: whether kinks are gone through; if not, one is an error.
+
+    Attributes:
+        wait: from the last event to where the flow is taken up, where there is one.
+        events: so far.
     """
 
     def __init__(self, machine: Machine, through: bool):
         self.machine, self.gated, self.through = machine, machine.gated, through
+        self.letting_go = LettingGo(machine)
+        self.wait: Wait | None = None
         self.events: list[Event] = []
 
     def event(
@@ -42,6 +48,7 @@ class Meeting:
         left: a multiplier said so.
         again: it is one of many events at this instant; all that ties is decided at once.
         """
+        self.wait = None
         self.refuse_root(t, look)
         mode = mode.explicit()
         before, y = mode, look.y
@@ -86,24 +93,36 @@ class Meeting:
         self.refuse_jump(t, decider, mode, crossed)
         mode = crossed
         self.refuse_kink(t, mode, [other for _, other in real])
-        freed = mode
+        freed, off = mode, None
         if left and not decider.has_others(mode, look):
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
                     freed = freed.released(decider.leaves(freed, k))
-            opened = self.opened(freed, look.multipliers)
+            opened = self.letting_go.opened(freed, look.multipliers)
             if opened:
-                freed, y = self.let_go(freed, y, opened, look)
-                decider = Decider(self.machine, y, decider.room)
+                off = self.letting_go.let_go(t, y, mode, freed, opened, look)
+                freed, decider = off.mode, Decider(self.machine, off.y, decider.room)
         found = decider.as_found(decider.least_norm(mode, real)) if again else None
         found = found or decider.next_mode(freed) or decider.next_mode(mode)
         if found is None:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             named = self.named(mode, met) or "that point; f may jump there"
             raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+        self.wait = None if off is None else off.wait
         self.refuse_jump(t, decider, mode, found)
         self.record(t, before, found, decider)
-        return found, y
+        return found, self.onto_ties(decider, found)
+
+    def onto_ties(self, decider: Decider, mode: Mode) -> np.ndarray:
+        """The state, on the ties that it is beyond: seen from there they would be met at once, and
+        nothing would change."""
+        y, look = decider.y, decider.look(mode)
+        if np.min(look.watched, initial=np.inf) > 0:
+            return y
+        for base, other in decider.ties(mode, look.keys):
+            if look.keys[other] > look.keys[base]:
+                mode = mode.sliding(other)
+        return np.asarray(decider.look(mode).onto)
 
     def made(self, mode: Mode, s: Step) -> None:
         """Events of a loop, which left nothing to decide."""
@@ -136,11 +155,12 @@ class Meeting:
         self.refuse_start(mode, [other for _, other in ties])
         unique = True
         found = decider.least_norm(mode, ties)
-        opened = [] if found is None else self.opened(found, found.weights)
+        opened = [] if found is None else self.letting_go.opened(found, found.weights)
         if found is not None and opened:
-            found, y = self.let_go(found, y, opened, decider.look(found))
+            off = self.letting_go.let_go(0.0, y, found, found, opened, decider.look(found))
+            y, self.wait = off.y, off.wait
             decider = Decider(self.machine, y, self.machine.scales.room)
-            found = decider.next_mode(found)
+            found = decider.next_mode(off.mode)
         else:
             found = None if found is None else decider.as_found(decider.settled(found, neutral))
             unique = decider.is_unique(mode, ties)
@@ -188,30 +208,6 @@ class Meeting:
             small = mode.active[norm.gates] & (np.linalg.norm(entries, axis=0) <= least)
             found += [int(norm.gates.start + place) for place in np.flatnonzero(small)]
         return found
-
-    def opened(self, mode: Mode, weights: np.ndarray) -> list[tuple[int, list[int]]]:
-        """The norms that are held by as much as they can be held by."""
-        length = lambda entries: float(np.linalg.norm(weights[entries]))
-        return [(gate, entries) for gate, entries in mode.norms if length(entries) >= 1 - LET_GO]
-
-    def let_go(
-        self, mode: Mode, y: np.ndarray, norms: list[tuple[int, list[int]]], look: Look
-    ) -> tuple[Mode, np.ndarray]:
-        """The mode without these norms, and the state a little off their zeros: at a zero itself
-        the norm has no gradient. It goes where their multipliers point."""
-        before = Decider(self.machine, y, self.machine.scales.narrow)
-        held = mode
-        for gate, entries in norms:
-            rows = np.array([before.change(held, entry, gate)[1] for entry in entries])
-            v = (
-                mode.weights[entries]
-                if np.any(mode.weights[entries])
-                else look.multipliers[entries]
-            )
-            step = _NUDGE * self.machine.scales.nearest_root
-            y = y + np.linalg.pinv(rows) @ (step * v / np.linalg.norm(v))
-            mode = mode.with_norm(gate, held=False)
-        return mode, y
 
     # ---- what is told
 

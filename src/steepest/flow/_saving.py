@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,20 @@ _MOST = 1000
 _FILL = 64  # a step longer than the run's 64th part is looked at inside, for curves to be curves
 
 
+class Segment(NamedTuple):
+    """A stretch of a run.
+
+    Attributes:
+        begin: when it begins.
+        mode: in it.
+        state: at a time in it.
+    """
+
+    begin: float
+    mode: Mode
+    state: Callable[[float], np.ndarray]
+
+
 class Saving:
     """The rows at the times that are asked for or, if none are, at the ends of the steps.
 
@@ -34,8 +48,8 @@ class Saving:
         self.machine, self.request = machine, machine.request
         self.ts: list[float] = []
         self.rows: list[dict[str, Any]] = []
-        self.segments: list[tuple[Step, Mode]] | None = [] if dense else None
-        self.stride, self.skipped = 1, 0
+        self.segments: list[Segment] | None = [] if dense else None
+        self.stride, self.skipped, self.end = 1, 0, 0.0
 
     @property
     def by_step(self) -> bool:
@@ -61,20 +75,27 @@ class Saving:
 
     def step(self, s: Step, t: float, y: np.ndarray, mode: Mode) -> None:
         """The last step, up to a time t in it, where the state is y."""
-        if self.segments is not None and t > float(s.begin):
-            kept = s._replace(t=np.asarray(t), y=y, dense=None)
-            self.segments.append((kept, mode))
+        kept = s._replace(t=np.asarray(t), y=y, dense=None)
+        state = lambda due: self.machine.state(kept, due, mode)
+        self.stretch(t, y, Segment(float(s.begin), mode, state))
+
+    def stretch(self, t: float, y: np.ndarray, segment: Segment) -> None:
+        """A segment up to a time t, where the state is y."""
+        begin, state = segment.begin, segment.state
+        if self.segments is not None and t > begin:
+            self.segments.append(segment)
+        self.end = t
         if self.request.ts is not None:
             ts = self.request.ts
             while len(self.ts) < len(ts) and ts[len(self.ts)] <= t:
                 due = float(ts[len(self.ts)])
-                self.row(due, y if due == t else self.machine.state(s, due, mode))
+                self.row(due, y if due == t else state(due))
             return
-        begin, t1 = float(s.begin), self.request.t1
+        t1 = self.request.t1
         grid = np.arange(1, _FILL) * (t1 / _FILL)
         if t - begin > t1 / _FILL:
             for due in grid[(grid > begin) & (grid < t)]:
-                self.row(due, self.machine.state(s, float(due), mode))
+                self.row(due, state(float(due)))
         if self.ts and t <= self.ts[-1]:  # a second event at one instant
             return
         self.skipped += 1
@@ -97,7 +118,7 @@ class Saving:
             "passed": counts["passed"],
             "compile_seconds": self.machine.seconds,
         }
-        dense = None if self.segments is None else Dense(self.machine, self.segments)
+        dense = None if self.segments is None else Dense(self.machine, self.segments, self.end)
         return as_trajectory(self.request, self.ts, self.rows, y, events, stats, dense)
 
 
@@ -129,20 +150,19 @@ def as_trajectory(
 class Dense:
     """The states of a flow at any time: each by a step from where the step that holds it began."""
 
-    def __init__(self, machine: Machine, segments: list[tuple[Step, Mode]]):
-        self.machine, self.segments = machine, segments
-        self.begins = np.array([float(s.begin) for s, _ in segments])
+    def __init__(self, machine: Machine, segments: list[Segment], end: float):
+        self.machine, self.segments, self.end = machine, segments, end
+        self.begins = np.array([segment.begin for segment in segments])
 
     def __call__(self, t: Any) -> PyTree:
         """The state at a time, or the states at an array of times on a leading axis."""
-        end = float(self.segments[-1][0].t) if self.segments else 0.0
         with jax.enable_x64(True):
-            return at_times(self.machine.request, self.state, t, end)
+            return at_times(self.machine.request, self.state, t, self.end)
 
     def held(self, t: float) -> dict[Kink, float]:
         """The kinks that the flow slides on at a time, each with its multiplier: the weight of the
         first of what ties there or, where a norm is held at zero, the length of its subgradient."""
-        _, mode = self.segment(t)
+        mode = self.segment(t).mode
         if not mode.pairs:
             return {}
         with jax.enable_x64(True):
@@ -159,14 +179,13 @@ class Dense:
             found[Kink(site.line, site.name, int(place))] = length
         return found
 
-    def segment(self, t: float) -> tuple[Step, Mode]:
+    def segment(self, t: float) -> Segment:
         return self.segments[max(int(np.searchsorted(self.begins, t, side="right")) - 1, 0)]
 
     def state(self, t: float) -> np.ndarray:
         if not self.segments:  # of a run that ended in an error at once
             return self.machine.request.start
-        s, mode = self.segment(t)
-        return self.machine.state(s, t, mode)
+        return self.segment(t).state(t)
 
 
 def at_times(request: Request, state: Callable[[float], np.ndarray], t: Any, end: float) -> PyTree:

@@ -11,7 +11,7 @@ from steepest.flow._field import Look
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode
-from steepest.flow._saving import Saving
+from steepest.flow._saving import Saving, Segment
 from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.trajectory import Trajectory
 
@@ -66,8 +66,9 @@ class Solver:
         self.y = y
         mode, y = self.meeting.start(y)
         self.y = y
-        saving.start(y)
-        t, next_t = 0.0, self.width(0.0, y, mode)
+        saving.start(y if self.meeting.wait is None else request.start)
+        t = self.waited(0.0, y)
+        next_t = t + self.width(t, y, mode)
         at_once, last = 0, -1.0
         while True:
             before = mode
@@ -96,6 +97,7 @@ class Solver:
                 self.refuse_chatter(t, at_once)
                 mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
                 self.y = y
+                t = self.waited(t, y)
                 width = float(s.t - s.begin) if at_once < 2 else self.width(t, y, mode)
                 next_t = t + max(width, 1e-12 * max(t, 1e-6))
             if t >= request.t1:
@@ -107,6 +109,14 @@ class Solver:
                     f"{request.t1:g}; loosen the tolerances, or try stiff=True."
                 )
         return saving.trajectory(self.y, self.meeting.events)
+
+    def waited(self, t: float, y: np.ndarray) -> float:
+        """When the flow is taken up after an event, at y."""
+        wait = self.meeting.wait
+        if wait is None:
+            return t
+        self.saving.stretch(wait.end, y, Segment(wait.begin, wait.mode, wait.state))
+        return wait.end
 
     def limits(self, mode: Mode) -> Limits:
         """Of the next loop of steps."""

@@ -1,0 +1,101 @@
+"""When what is held on a kink leaves it, and the states from there on: against closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import steepest as st
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    with jax.enable_x64(True):
+        yield
+
+
+def leaving_at(level, a, f, start, t1, tolerance, **more):
+    """The run of y' = |x| + a, x' = y − level once y is past the level, else x = 0; (times of
+    release less the true one, ‖x‖ and y less the true ones at the end), in tolerances."""
+    run = st.gradient_inclusion(f, (start, np.array(0.2)), t1, tolerance, tolerance, **more)
+    release = (level - 0.2) / a
+    x, y = run.final
+    off = (
+        run.events[-1].time - release,
+        np.linalg.norm(x) - a * (np.cosh(t1 - release) - 1),
+        y - level - a * np.sinh(t1 - release),
+    )
+    return run, np.array(off) / tolerance
+
+
+A, U = 0.5, np.array([0.6, 0.8])
+NORM = lambda z: jnp.linalg.norm(z[0]) - z[1] * jnp.dot(U, z[0]) - A * z[1]
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize(
+    ("level", "f", "start"),
+    [
+        (1.0, NORM, np.zeros(2)),
+        (
+            1.5,
+            lambda z: 1.5 * jnp.linalg.norm(z[0]) - z[1] * jnp.dot(U, z[0]) - A * z[1],
+            np.zeros(2),
+        ),
+        (
+            1.0,
+            lambda z: (
+                0.5 * jnp.linalg.norm(z[0] * jnp.array([1.0, 2.0])) - z[1] * z[0][1] - A * z[1]
+            ),
+            np.zeros(2),
+        ),
+        (1.0, lambda z: jnp.abs(z[0]) - z[1] * z[0] - A * z[1], np.array(0.0)),
+        (1.0, lambda z: jnp.maximum(z[0], -z[0]) - z[1] * z[0] - A * z[1], np.array(0.0)),
+    ],
+)
+def test_release_is_on_time_and_what_follows_is_exact(level, f, start, tolerance):
+    run, off = leaving_at(level, A, f, start, 3.5, tolerance)
+    assert [event.kind for event in run.events] == ["slide", "release"]
+    assert np.all(np.abs(off) <= 10)
+
+
+def test_states_just_after_a_norm_is_let_go():
+    run, _ = leaving_at(1.0, A, NORM, np.zeros(2), 3.5, 1e-6, dense=True)
+    after = np.geomspace(1e-4, 1.0, 30)
+    x, y = run(1.6 + after)
+    np.testing.assert_allclose(x @ U, A * (np.cosh(after) - 1), atol=1e-5)
+    np.testing.assert_allclose(y, 1 + A * np.sinh(after), atol=1e-5)
+    saved = st.gradient_inclusion(NORM, (np.zeros(2), np.array(0.2)), 3.5, saveat=1.6 + after)
+    np.testing.assert_allclose(saved.xs[0] @ U, A * (np.cosh(after) - 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+def test_a_norm_that_is_let_go_at_once(tolerance):
+    c = np.array([1.2, 1.6])
+    f = lambda x: jnp.linalg.norm(x) - c @ x + 0.5 * x @ x
+    ts = np.array([0.0, 1e-3, 0.01, 0.1, 1.0])
+    run = st.gradient_inclusion(f, np.zeros(2), 1.0, tolerance, tolerance, saveat=ts)
+    np.testing.assert_allclose(run.xs, np.outer(1 - np.exp(-ts), c / 2), atol=10 * tolerance)
+
+
+def test_a_run_that_ends_while_a_norm_is_let_go():
+    run, off = leaving_at(1.0, A, NORM, np.zeros(2), 1.6 + 1e-4, 1e-6)
+    assert [event.kind for event in run.events] == ["slide", "release"]
+    assert np.all(np.abs(off) <= 10)
+    assert run.ts[-1] == 1.6 + 1e-4
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-10])
+@pytest.mark.parametrize("points", [5, 23, 101])
+def test_a_release_is_one_whatever_times_are_saved(points, tolerance):
+    """The state may be off the tie by rounding: it was met again and again there."""
+    f = lambda x: jnp.abs(x[0]) - x[0] * x[1] - A * x[1]
+    ts = np.linspace(0, 5, points)
+    run = st.gradient_inclusion(f, np.array([0.3, -0.5]), 5.0, tolerance, tolerance, saveat=ts)
+    assert [event.kind for event in run.events] == ["slide", "release"]
+    # Before the slide x'' = x + a with x = 0.3, x' = −1.5; on it y' = a.
+    enters = run.events[0].time
+    x = (0.3 + A) * np.cosh(enters) - 1.5 * np.sinh(enters) - A
+    y = 1 + (0.3 + A) * np.sinh(enters) - 1.5 * np.cosh(enters)
+    assert x == pytest.approx(0, abs=10 * tolerance)
+    assert run.events[1].time == pytest.approx(enters + (1 - y) / A, abs=20 * tolerance)
