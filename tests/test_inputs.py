@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import steepest as st
 from steepest.errors import ArgumentError, NotScalarError
 from steepest.inputs import (
     as_point,
@@ -13,6 +14,7 @@ from steepest.inputs import (
     require_scalar,
     whole_number,
 )
+from unchecked import unchecked
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,32 @@ def test_numbers_of_every_kind_become_floats(value):
 def test_whole_number_refuses(value):
     with pytest.raises(ArgumentError, match="steps"):
         whole_number(value, "steps")
+
+
+DESCENT = st.methods.gradient_descent(0.1)
+ROWS = jnp.ones((1, 2))
+
+
+@pytest.mark.parametrize("value", [None, 3.0])
+@pytest.mark.parametrize(
+    ("public", "arguments"),
+    [
+        (st.clarke, ()),
+        (st.subgradient, ()),
+        (st.directional_derivative, ()),
+        (st.check_autodiff, ()),
+        (st.local_lipschitz, ()),
+        (st.homogeneity, ()),
+        (st.euler_residuals, ()),
+        (st.gradient_flow, (1.0, 1.0)),
+        (st.gradient_inclusion, (1.0, 1.0)),
+        (st.momentum_flow, (1.0, 1.0, "heavy_ball", 1.0)),
+        (st.descend, (1.0, DESCENT, 1)),
+        (st.conservation_laws, ([jnp.ones(2)], ROWS)),
+        (st.audit, ([jnp.ones(2)], ROWS)),
+    ],
+)
+def test_what_is_no_function_is_refused_and_named(public, arguments, value):
+    says = rf"^(f|model) is {value}; it must be a function"
+    with pytest.raises(ArgumentError, match=says):
+        unchecked(public)(value, *arguments)

@@ -1,5 +1,7 @@
 """Rates, measured: against sequences whose rate is known."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,6 +117,29 @@ def test_what_has_no_rate_says_so(y, says):
     assert says in found.reason
     assert "unknown" in str(found)
     assert found.iterations(1e-300) is None or np.any(y <= 1e-300 * y[0])
+
+
+@pytest.mark.parametrize(
+    ("t", "y"),
+    [
+        (np.arange(20), np.array([1 / math.factorial(k) for k in range(20)])),
+        (COUNTS[1:], 1 / np.log(COUNTS[1:])),
+        (T[1:], 1 / (T[1:] + 100.0)),
+        (T, np.exp(-0.01 * T - 1e-4 * T**2.0)),
+    ],
+    ids=["factorial", "logarithm", "shifted", "gaussian"],
+)
+def test_a_line_that_bends_is_no_rate(t, y):
+    found = st.rate(t, y)
+    assert found.kind == "unknown"
+    assert "slope goes from" in found.reason
+
+
+def test_a_line_that_hardly_bends_is_one():
+    late = st.rate(COUNTS, 1 / (COUNTS + 20.0))
+    assert (late.kind, late.value) == ("power", pytest.approx(1, abs=0.02))
+    second = st.rate(T, 0.97**T + 0.5 * 0.9**T)
+    assert (second.kind, second.value) == ("linear", pytest.approx(0.97, abs=1e-4))
 
 
 def test_a_minimum_beyond_the_range_of_the_values_or_as_an_array():

@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from steepest.clarke import ClarkeDifferential, clarke
 from steepest.clarke._differential import flatten
 from steepest.convex import Everything
+from steepest.inputs import function
 from steepest.pieces import Program, is_double_enabled, loops_named, trace
 
 
@@ -66,6 +67,7 @@ def check_autodiff(
     >>> check.valid, check.distance
     (False, 1.0)
     """
+    function(f, "f")
     find = clarke(f, argnums=argnums, tie_tol=tie_tol, key=key)
 
     def check(*args: Any, **kwargs: Any) -> AutodiffCheck:

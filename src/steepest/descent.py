@@ -18,7 +18,15 @@ from jaxtyping import PyTree
 from steepest._batches import Batches, as_batches
 from steepest._raising import reraised
 from steepest.errors import ArgumentError, SolverError
-from steepest.inputs import Point, as_point, check_scalar, is_traced, monitored, whole_number
+from steepest.inputs import (
+    Point,
+    as_point,
+    check_scalar,
+    function,
+    is_traced,
+    monitored,
+    whole_number,
+)
 from steepest.trajectory import Divergence, Trajectory
 
 _MOST_SAVED = 1000
@@ -92,6 +100,7 @@ def descend(
         >>> bool(rest.final == st.descend(f, 1.0, method, steps=4).final)
         True
     """
+    function(f, "f", "one pytree")
     point = as_point(x0)
     steps = whole_number(steps, "steps", least=0)
     method = _as_method(method)
@@ -104,8 +113,7 @@ def descend(
         )
     watched = dict(monitors or {})
     for name, monitor in watched.items():
-        if not callable(monitor):
-            raise ArgumentError(f"monitors[{name!r}] is {monitor!r}; it must be a function of x.")
+        function(monitor, f"monitors[{name!r}]", "x")
     drawn = as_batches(batches)
     loop = _Loop(f, point, method, watched, drawn, keep_states)
 

@@ -215,6 +215,18 @@ def finite_number(value: Any, name: str) -> float:
     return float(array)
 
 
+def function(value: Any, name: str, of: str = "") -> Any:
+    """`value`, if it can be called; `of` says what on, such as "one pytree".
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not callable(value):
+        of = f" of {of}" if of else ""
+        raise ArgumentError(f"{name} is {value!r:.60}; it must be a function{of}.")
+    return value
+
+
 def flag(value: Any, name: str) -> None:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):

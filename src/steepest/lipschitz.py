@@ -18,7 +18,7 @@ from steepest.clarke import clarke
 from steepest.clarke._clarke import generator
 from steepest.clarke._sampling import sampled_hull
 from steepest.convex import BallImage, ConvexSet, Empty, Hull, MinkowskiSum, Zonotope
-from steepest.inputs import positive, whole_number
+from steepest.inputs import function, positive, whole_number
 from steepest.pieces import trace
 
 
@@ -51,6 +51,7 @@ def local_lipschitz(
     >>> local_lipschitz(lambda x: 3 * abs(x))(0.0)
     LipschitzBound(bound=3.0, proved=True)
     """
+    function(f, "f")
     positive(radius, "radius", zero=True)
     whole_number(samples, "samples")
 

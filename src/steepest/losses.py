@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from steepest.errors import ArgumentError, DataError, NotScalarError
-from steepest.inputs import is_traced, leaf_name
+from steepest.errors import DataError, NotScalarError
+from steepest.inputs import function, is_traced, leaf_name
 
 
 class MeanLoss:
@@ -24,11 +24,8 @@ class MeanLoss:
     """
 
     def __init__(self, model: Callable[..., Any], loss: Callable[..., Any], X: PyTree, Y: PyTree):
-        for argument, value in (("model", model), ("loss", loss)):
-            if not callable(value):
-                raise ArgumentError(f"{argument} is {value!r}; it must be a function.")
-        self.model = model
-        self.loss = loss
+        self.model = function(model, "model", "(params, x)")
+        self.loss = function(loss, "loss", "(prediction, y)")
         self.X, self.Y = _as_arrays(X, "X"), _as_arrays(Y, "Y")
         _check_data(self.X, self.Y)
         self.__name__ = f"mean_loss({getattr(model, '__name__', type(model).__name__)})"

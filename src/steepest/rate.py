@@ -18,6 +18,7 @@ Kind = Literal["linear", "power", "superlinear", "unknown"]
 _FEWEST = 6  # points, for a straight line to mean anything
 _WINDOWS = 5
 _LARGE_FALL = 3.0  # of log y in one step
+_DRIFT = 0.03  # of a slope from the first window to the last
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def rate(
     eps·(the size of the values) where a minimum is subtracted, and a floor that y ends on. An
     oscillating y is replaced by the largest that is still to come. Straight lines are fitted to
     log y against t and against log t on the second half of the run; the better is taken, if it is
-    better by a factor of two and y falls by more than it strays from the line.
+    better by a factor of two, y falls by more than it strays from the line, and the line does not
+    bend: over parts of that half its slope does not go one way by more than 3 in 100.
 
     Args:
         run: a `Trajectory`, or the times of `values`, increasing.
@@ -111,7 +113,7 @@ def rate(
 
     Returns:
         The `Rate`; its kind is "unknown", and it says why, where y grows, settles, is not finite,
-        or lies equally well on both lines.
+        lies equally well on both lines, or on one that bends (1/k!, 1/log t).
 
     Raises:
         ArgumentError: no such monitor, a batch of runs, arrays of different lengths, or a minimum
@@ -235,11 +237,29 @@ def _straight(
         return "log y is as straight against t as against log t: run on, or give the minimum"
     if stray > 0.1 * fall:
         return f"it falls by {fall:.3g} in log y and strays from a line by {stray:.3g}"
+    local = _slopes(x, log)
+    if _drifts(local, slope):
+        against = "t" if kind == "linear" else "log t"
+        return (
+            f"log y is no line against {against}: its slope goes from {local[0]:.3g} to "
+            f"{local[-1]:.3g}, and on; run on, or give the minimum"
+        )
     unsure = 2 * stray / float(x[-1] - x[0])
-    slopes = [each + sign * unsure for each in (slope, *_slopes(x, log)) for sign in (-1, 1)]
+    slopes = [each + sign * unsure for each in (slope, *local) for sign in (-1, 1)]
     if kind == "power":
         return "power", -slope, (-max(slopes), -min(slopes))
     return "linear", math.exp(slope), (math.exp(min(slopes)), math.exp(max(slopes)))
+
+
+def _drifts(slopes: list[float], slope: float) -> bool:
+    """Whether the slope changes from window to window, always the same way, and by a share of it.
+
+    A curve that bends is near a line on any one half of a run: 1/k! against k, 1/log t and
+    1/(t + c) against log t. Noise changes slopes both ways.
+    """
+    steps = np.diff(slopes)
+    one_way = bool(np.all(steps > 0) or np.all(steps < 0))
+    return len(steps) > 1 and one_way and abs(slopes[-1] - slopes[0]) > _DRIFT * abs(slope)
 
 
 def _line(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[float, float]:

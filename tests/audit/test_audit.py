@@ -194,3 +194,15 @@ def test_curvature_at_a_kink_is_that_of_a_piece():
     assert report.smoothness.gradient_norm == 0
     assert min(abs(report.smoothness.largest - piece) for piece in (3, 4)) < 1e-5
     assert any("one piece that meets there" in line for line in report.unsaid)
+
+
+def test_gradient_and_curvature_on_a_kink_are_those_of_one_piece():
+    """w₁² + 3 max(w₂, w₂²) at (1, 0): slopes (2, 0), (2, 3), curvatures diag(2, 6), diag(2, 0)."""
+    model = lambda w, x: jnp.stack([w[0] ** 2, 3 * jnp.maximum(w[1], w[1] ** 2)]) * x
+    report = st.audit(
+        model, np.array([1.0, 0.0]), (jnp.ones((1, 2)), jnp.ones((1, 2))), lambda p, y: jnp.sum(p)
+    )
+    pieces = {2.0: (6.0, 2.0), 13**0.5: (2.0, 8 / 13)}
+    seen = report.smoothness
+    (norm,) = [norm for norm in pieces if seen.gradient_norm == pytest.approx(norm, rel=1e-6)]
+    assert (seen.largest, seen.curvature_along_gradient) == pytest.approx(pieces[norm], rel=1e-5)

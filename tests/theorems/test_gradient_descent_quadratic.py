@@ -70,6 +70,21 @@ def test_a_function_that_is_no_quadratic_is_refused_with_a_point():
     assert "x = (" in c.violated[0].detail
 
 
+def test_what_is_a_quadratic_but_for_a_little_is_none():
+    for f in (lambda x: x**2 + 1e-12 * x**4, lambda x: x**2 + 1e-11 * jnp.cosh(x)):
+        c = certify(st.Problem(f, 1.0), steps=3)
+        assert c.hypotheses[0].evidence is Evidence.VIOLATED
+        assert "departs from its linearisation" in c.hypotheses[0].detail
+        assert c.holds is False
+
+
+def test_rounding_of_terms_that_cancel_is_no_departure():
+    f = lambda x: x**2 + 1e6 * (jnp.sin(x) ** 2 + jnp.cos(x) ** 2)
+    hypothesis = certify(st.Problem(f, np.float64(1.0)), steps=3).hypotheses[0]
+    assert hypothesis.evidence is Evidence.MEASURED
+    assert "to rounding" in hypothesis.detail
+
+
 def test_a_quadratic_in_disguise_is_measured():
     p = st.Problem(lambda x: jnp.linalg.norm(jnp.array([1.0, 2.0]) * x - 1.0) ** 2, np.ones(2) * 3)
     c = st.theorems.gradient_descent_quadratic(p, steps=100)

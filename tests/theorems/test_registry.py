@@ -3,6 +3,7 @@ import pytest
 
 import steepest as st
 from steepest.errors import ArgumentError, SolverError
+from unchecked import unchecked
 
 
 def test_every_theorem_is_listed_and_found_by_name_and_id():
@@ -17,6 +18,12 @@ def test_every_theorem_is_listed_and_found_by_name_and_id():
 def test_an_unknown_theorem_offers_the_nearest():
     with pytest.raises(ArgumentError, match="descent_lemma"):
         st.certify("descent_lema", None)
+
+
+@pytest.mark.parametrize("value", ["a", None, 1])
+def test_worst_case_is_true_or_false(value):
+    with pytest.raises(ArgumentError, match=r"worst_case is .*; it must be True or False"):
+        unchecked(st.certify)("D1", st.Problem(lambda x: x**2, 1.0), worst_case=value)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from steepest.audit._smoothness import smoothness
 from steepest.autodiff import check_autodiff
 from steepest.errors import ArgumentError, DataError, NotLocallyLipschitzError, SteepestError
 from steepest.homogeneity import Homogeneity, Rescaling, homogeneity
+from steepest.inputs import function
 from steepest.laws import balance
 from steepest.pieces import Program, trace
 
@@ -98,7 +99,7 @@ def audit(
         if loss_kinks.tied and curvature is not None:
             unsaid.append(
                 f"{loss_kinks.tied} numbers are on a kink, where f may have no second derivative: "
-                "curvature and step sizes are those of one piece that meets there."
+                "gradient, curvature and step sizes are those of one piece that meets there."
             )
         kinks = loss_kinks
     unsaid += [f"Kinks of {step}: there is no rule for it." for step in kinks.not_read]
@@ -141,8 +142,7 @@ def audit(
 
 
 def _require_function(value: Any, name: str, takes: str) -> None:
-    if not callable(value):
-        raise ArgumentError(f"{name} is {value!r:.60}; it must be a function.")
+    function(value, name, takes)
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):  # some functions written in C have none

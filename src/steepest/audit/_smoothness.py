@@ -28,7 +28,7 @@ class Smoothness:
         largest, least: Ritz values of Lanczos: the true extremes are not inside (least, largest).
         largest_error, least_error: an eigenvalue is within this of the Ritz value (the residual).
         products: Hessian-vector products spent.
-        gradient_norm: ‖g‖.
+        gradient_norm: ‖g‖; where choices are tied that of the piece whose curvature it is.
         curvature_along_gradient: gᵀHg / ‖g‖².
     """
 
@@ -62,14 +62,17 @@ def smoothness(
     """Lanczos at these leaves; `step` is told how far it is, in words and as a share.
 
     Up to a million variables the loss is run in float64, its custom derivative rules read through,
-    and its second derivatives, where choices are `tied`, taken a hair off them; beyond, as the
-    user wrote it.
+    and its derivatives, where choices are `tied`, both taken a hair off them: in one piece of f.
+    Beyond it is run as the user wrote it, where a hair is less than rounding.
 
     Raises:
-        FloatingPointError: the gradient, or its derivative, is not finite there.
+        FloatingPointError: the gradient, or its derivative, is not finite there; or so many
+            variables are on a tie.
     """
     d = sum(int(np.size(leaf)) for leaf in leaves)
     double = d <= _DOUBLE
+    if tied and not double:
+        raise FloatingPointError(f"not known on a kink of more than {_DOUBLE:,} variables")
     if double:
         leaves = [np.asarray(leaf, np.float64) for leaf in leaves]
         f: Callable[[list[Any]], Any] = lambda leaves: run_in_double(closed, leaves)[0]
@@ -87,13 +90,16 @@ def smoothness(
         ]
 
     together = lambda parts: np.concatenate([np.asarray(p, kind).reshape(-1) for p in parts])
-    beside = apart(a_hair_off(together(leaves))) if double and tied else leaves
+    beside = apart(a_hair_off(together(leaves))) if tied else leaves
     gradient_of = compiled(jax.grad(f))
     product_of = compiled(lambda leaves, v: jax.jvp(jax.grad(f), (leaves,), (v,))[1])
     with jax.enable_x64(double or is_double_enabled()):
         product = lambda v: _finite(together(product_of(beside, apart(v))), "the second derivative")
         step("the gradient", 0.0)
         g = _finite(together(gradient_of(leaves)), "the gradient")
+        if tied:
+            hair = together(beside) - together(leaves)
+            g = _of_piece(g, together(gradient_of(beside)), product(hair))
         norm = float(np.linalg.norm(g))
         along = 0.0
         if norm > 0:
@@ -101,6 +107,18 @@ def smoothness(
         room = min(_PRODUCTS, d, max(8, _STORED // max(d, 1)))
         found = lanczos(product, d, room, kind, step)
     return Smoothness(*found, norm, along)
+
+
+def _of_piece(g: np.ndarray, beside: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The gradient, at the tie, of the piece that is met beside it, where it is `beside`.
+
+    Automatic differentiation may have taken another piece's, or a mean; where its g is off by no
+    more than the hair between the two points makes, it is that one, and free of the hair.
+    """
+    there = _finite(beside, "the gradient") - change
+    size = float(np.linalg.norm(g) + np.linalg.norm(there))
+    close = np.linalg.norm(g - there) <= 1e-3 * np.linalg.norm(change) + 1e-9 * size
+    return g if close else there
 
 
 def _finite(numbers: np.ndarray, what: str) -> np.ndarray:

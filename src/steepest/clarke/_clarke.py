@@ -17,7 +17,7 @@ from steepest.clarke._generic import gradient_without_ties
 from steepest.clarke._sampling import sampled_hull
 from steepest.convex import Empty, Everything, Zonotope
 from steepest.errors import ArgumentError
-from steepest.inputs import chosen_argument, positive, random_key, whole_number
+from steepest.inputs import chosen_argument, function, positive, random_key, whole_number
 from steepest.pieces import Program, trace
 
 _SAMPLES = 200
@@ -62,6 +62,7 @@ def clarke(
     array([[-1.],
            [ 1.]])
     """
+    function(f, "f")
     if samples is not None:
         whole_number(samples, "samples")
     if radius is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, SolverError
-from steepest.inputs import is_traced, monitored, positive
+from steepest.inputs import function, is_traced, monitored, positive
 from steepest.pieces import Program, trace
 
 _LEAST = 1e-14  # relative tolerances below this are rounding
@@ -66,7 +66,7 @@ class Request:
 
 
 def as_request(
-    f: Callable[..., Any],
+    f: Any,
     x0: PyTree,
     t1: Any,
     rtol: Any,
@@ -82,8 +82,7 @@ def as_request(
         NotScalarError: f does not return one real number.
         SolverError: f is not finite at x0.
     """
-    if not callable(f):
-        raise ArgumentError(f"f is {f!r:.60}; it must be a function of one pytree.")
+    function(f, "f", "one pytree")
     if is_traced((x0, t1, rtol, atol, saveat)):
         raise ArgumentError(
             "a flow cannot be traced: its events are decided as they come. Call it outside of jit, "

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.homogeneity._homogeneity import Analysis
-from steepest.inputs import as_point
+from steepest.inputs import as_point, function
 from steepest.pieces import run_in_double
 from steepest.pieces._compile import compiled
 
@@ -41,6 +41,7 @@ def euler_residuals(f: Callable[[PyTree], PyTree]) -> Callable[[PyTree], PyTree]
         >>> all(r < 1e-12 for r in residuals)
         True
     """
+    function(f, "f", "one pytree")
 
     def of_params(params: PyTree) -> PyTree:
         analysis = Analysis(f, as_point(params, name="params"))

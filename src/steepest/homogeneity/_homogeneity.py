@@ -26,7 +26,7 @@ from steepest.homogeneity._interpretation import Interpretation
 from steepest.homogeneity._refutation import Counterexample, refute
 from steepest.homogeneity._requirement import Requirement, in_words
 from steepest.homogeneity._value import Value
-from steepest.inputs import Point, as_point
+from steepest.inputs import Point, as_point, function
 from steepest.pieces import is_double_enabled
 
 Status = Literal["proved", "refuted", "unknown"]
@@ -137,8 +137,7 @@ def homogeneity(f: Callable[[PyTree], PyTree]) -> Callable[[PyTree], Homogeneity
         >>> homogeneity(jnp.tanh)(0.5).status
         'refuted'
     """
-    if not callable(f):
-        raise ArgumentError(f"f is {f!r:.60}; it must be a function.")
+    function(f, "f", "one pytree")
 
     def of_params(params: PyTree) -> Homogeneity:
         analysis = Analysis(f, as_point(params, name="params"))

@@ -18,7 +18,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError
 from steepest.homogeneity import Rescaling, find_rescalings
-from steepest.inputs import is_traced, whole_number
+from steepest.inputs import function, is_traced, whole_number
 from steepest.laws._candidates import (
     Sample,
     Terms,
@@ -142,8 +142,7 @@ def conservation_laws(
         >>> laws.count, laws.complete, str(laws.explicit[2])
         (3, True, '‖W1[2,:]‖² − ‖W2[:,2]‖²')
     """
-    if not callable(model):
-        raise ArgumentError(f"model is {model!r:.60}; it must be a function of (params, x).")
+    function(model, "model", "(params, x)")
     if is_traced((params, inputs)):
         raise ArgumentError(
             "conservation_laws looks at numbers, so params and inputs cannot be traced; call it "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +14,10 @@ from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._interpret import interpret, scan_counts
+from steepest.pieces._missing import beside_nan
 from steepest.pieces._source import user_line
+
+Run = Callable[[jex_core.ClosedJaxpr, list[Any]], list[Any]]
 
 # Call-like primitives: the function inside is the function; a custom rule beside it is not.
 _CALLS = {
@@ -91,17 +96,18 @@ def _widen_params(params: dict[str, Any]) -> dict[str, Any]:
     return {key: _widen_param(value) for key, value in params.items()}
 
 
-def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any]) -> list[Any]:
+def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any], *, nan: bool = False) -> list[Any]:
     """The outputs of the program on args, computed in float64.
 
-    Call it inside `jax.enable_x64(True)`; it can be jitted, mapped and differentiated there.
+    Call it inside `jax.enable_x64(True)`; it can be jitted, mapped and differentiated there. With
+    `nan=True` NaN that it computes with and leaves out does not spoil its derivatives.
 
     Raises:
         UnsupportedPrimitiveError: a primitive that carries a program of its own in a way not known
             here, with the user's line.
     """
     given = lambda value, dtype: _widen(value)
-    one = lambda eqn, values, _: evaluate_equation(eqn, values)
+    one = lambda eqn, values, _: evaluate_equation(eqn, values, nan=nan)
     return interpret(closed, [_widen(a) for a in args], given, one)
 
 
@@ -116,17 +122,24 @@ def power(x: Any, y: Any) -> Any:
 _OWN = {"abs": lambda x: x * jnp.sign(x), "pow": power}
 
 
-def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
-    """The results of one equation in float64."""
+def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any], *, nan: bool = False) -> list[Any]:
+    """The results of one equation in float64; see `run_in_double`."""
     values = [_widen(value) for value in values]
     name = eqn.primitive.name
     inner = called_jaxpr(eqn)
     if inner is not None:
-        return run_in_double(inner, values)
+        return run_in_double(inner, values, nan=nan)
     if name in IDENTITIES:
         return values
     if name in _CONTROL:
-        return _CONTROL[name](eqn, values)
+        return _CONTROL[name](eqn, values, partial(run_in_double, nan=nan))
+    if nan:
+        return beside_nan(eqn, values, lambda values: _bound(eqn, values))
+    return _bound(eqn, values)
+
+
+def _bound(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+    name = eqn.primitive.name
     if name in _OWN and jnp.issubdtype(values[0].dtype, np.floating):
         return [_OWN[name](*values)]
     if name in _WIDTH_BOUND:
@@ -147,7 +160,7 @@ def _as_list(eqn: jex_core.JaxprEqn, out: Any) -> list[Any]:
     return [_widen(o) for o in (out if eqn.primitive.multiple_results else [out])]
 
 
-def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _scan(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     p = eqn.params
     n_consts, n_carry = scan_counts(p)
     consts, carry, xs = (
@@ -157,7 +170,7 @@ def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     )
 
     def body(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
-        outs = run_in_double(p["jaxpr"], [*consts, *carry, *x])
+        outs = run(p["jaxpr"], [*consts, *carry, *x])
         return outs[:n_carry], outs[n_carry:]
 
     carry, ys = lax.scan(
@@ -166,37 +179,36 @@ def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     return [*carry, *ys]
 
 
-def _while(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _while(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     p = eqn.params
     n_cond, n_body = p["cond_nconsts"], p["body_nconsts"]
     cond_consts, body_consts = values[:n_cond], values[n_cond : n_cond + n_body]
     return lax.while_loop(
-        lambda carry: run_in_double(p["cond_jaxpr"], [*cond_consts, *carry])[0],
-        lambda carry: run_in_double(p["body_jaxpr"], [*body_consts, *carry]),
+        lambda carry: run(p["cond_jaxpr"], [*cond_consts, *carry])[0],
+        lambda carry: run(p["body_jaxpr"], [*body_consts, *carry]),
         values[n_cond + n_body :],
     )
 
 
-def _cond(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _cond(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     index, *operands = values
     branches = [
-        lambda *ops, branch=branch: run_in_double(branch, list(ops))
-        for branch in eqn.params["branches"]
+        lambda *ops, branch=branch: run(branch, list(ops)) for branch in eqn.params["branches"]
     ]
     return lax.switch(index, branches, *operands)
 
 
-def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     """The solve itself; the matrix-vector products beside it serve derivatives only."""
     p = eqn.params
     lengths = p["const_lengths"]
     first = lengths.matvec + lengths.vecmat
     consts = values[first : first + lengths.solve]
     right_sides = values[sum(lengths) :]
-    return run_in_double(p["jaxprs"].solve, [*consts, *right_sides])
+    return run(p["jaxprs"].solve, [*consts, *right_sides])
 
 
-def _scatter(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _scatter(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     """Bound anew, since the equation carries its combining program in the traced precision."""
     p = eqn.params
     if eqn.primitive.name == "scatter" and p["update_jaxpr"] is not None:

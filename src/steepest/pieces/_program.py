@@ -25,6 +25,7 @@ from steepest.inputs import Point, as_point, check_scalar
 from steepest.pieces._concrete import run
 from steepest.pieces._double import run_in_double
 from steepest.pieces._host import is_host
+from steepest.pieces._missing import holds_nan
 from steepest.pieces._number import dtype_eps
 from steepest.pieces._source import user_line
 
@@ -60,6 +61,10 @@ class Program:
         """The rounding unit of the coarsest type that it computes in."""
         return max(map(dtype_eps, [leaf.dtype for leaf in self.point.leaves] + _types(self.closed)))
 
+    @cached_property
+    def _holds_nan(self) -> bool:
+        return holds_nan(self.closed)
+
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """The function's value in float64; call it inside `jax.enable_x64(True)`.
 
@@ -68,7 +73,7 @@ class Program:
         if all(is_host(leaf) for leaf in leaves):
             (value,) = run(self.closed, [np.asarray(leaf, np.float64) for leaf in leaves])
             return value
-        (value,) = run_in_double(self.closed, list(leaves))
+        (value,) = run_in_double(self.closed, list(leaves), nan=self._holds_nan)
         return value
 
     def in_double(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,13 +81,15 @@ class Program:
 
         Here f takes the point's variables, leaf by leaf, to the function's value. The arrays that
         the function closes over go in as arguments, so none is folded into the compiled program.
+        NaN among them that the function leaves out does not spoil its derivatives.
         """
-        jaxpr = self.closed.jaxpr
+        jaxpr, nan = self.closed.jaxpr, self._holds_nan
 
         @jax.jit
         def run(consts: list[Any], *args: Any) -> Any:
             def f(leaves: Sequence[Any]) -> Any:
-                (value,) = run_in_double(jex_core.ClosedJaxpr(jaxpr, consts), list(leaves))
+                closed = jex_core.ClosedJaxpr(jaxpr, consts)
+                (value,) = run_in_double(closed, list(leaves), nan=nan)
                 return value
 
             return function(f, *args)

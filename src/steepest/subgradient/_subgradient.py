@@ -30,6 +30,7 @@ from steepest.inputs import (
     as_point,
     check_scalar,
     chosen_argument,
+    function,
     is_traced,
     random_key,
 )
@@ -108,8 +109,8 @@ def subgradient(
 class Traces:
     """f with some of its arguments as the point; checked, then traced."""
 
-    def __init__(self, f: Callable[..., Any], argnums: int | Sequence[int]):
-        self.f, self.argnums = f, argnums
+    def __init__(self, f: Any, argnums: int | Sequence[int]):
+        self.f, self.argnums = function(f, "f"), argnums
 
     def checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Point]:
         """The call with the point's variables as arrays, and the point."""

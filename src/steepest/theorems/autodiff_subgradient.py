@@ -22,7 +22,7 @@ _STATEMENT = Statement(
 )
 
 
-@theorem(_STATEMENT)
+@theorem(_STATEMENT, differentiates=False)  # it looks at what is returned, NaN too
 def autodiff_subgradient(p: Problem) -> Certificate:
     r"""Whether `jax.grad(f)(x0)` is an element of ∂f(x0).
 

@@ -3,7 +3,8 @@
 Every theorem is written as an inequality left ≤ right at each of some steps of a run. The
 certificate keeps both sides as they were computed, the rounding allowed to the right side, and the
 evidence for each hypothesis. It holds when no hypothesis is violated and the worst ratio
-left / (right + allowance) is at most one.
+left / (right + allowance) is at most one. A NaN compares with nothing: by itself it neither
+confirms nor violates.
 """
 
 from __future__ import annotations
@@ -135,16 +136,17 @@ class Certificate:
     def holds(self) -> bool | None:
         """Whether the theorem is confirmed: every hypothesis stands and left ≤ right throughout.
 
-        None where nothing speaks against it but a hypothesis is unknown or nothing was compared.
+        None where nothing speaks against it but a hypothesis is unknown, a side is NaN somewhere,
+        or nothing was compared.
         """
         if self.violated or any(part.holds is False for part in self.parts):
             return False
-        if self.slack is not None and self.slack > 1.0:
+        nan = np.isnan(self.measured) | np.isnan(self.bound + self.allowance)
+        if np.any(self.ratios[~nan] > 1.0):
             return False
         unknown = any(h.evidence is Evidence.UNKNOWN for h in self.hypotheses)
-        if unknown or self.slack is None or any(part.holds is None for part in self.parts):
-            return None
-        return True
+        unknown = unknown or any(part.holds is None for part in self.parts)
+        return None if unknown or np.any(nan) or self.slack is None else True
 
     def __bool__(self) -> bool:
         return self.holds is True

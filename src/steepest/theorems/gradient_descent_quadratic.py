@@ -7,7 +7,13 @@ from jaxtyping import Float
 
 from steepest.inputs import positive_number, whole_number
 from steepest.methods import gradient_descent
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import (
+    Certificate,
+    Evidence,
+    Hypothesis,
+    Statement,
+    nothing_compared,
+)
 from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.problem import Problem
 from steepest.theorems.quadratic_model import (
@@ -72,6 +78,8 @@ def gradient_descent_quadratic(
     if learning_rate is not None:
         learning_rate = positive_number(learning_rate, "learning_rate")
     model = quadratic_model(p)
+    if model.hypothesis.evidence is Evidence.UNKNOWN:
+        return nothing_compared(_STATEMENT, [model.hypothesis])
     eta = _step_size(p, model, learning_rate)
     at = center(p, model)
     hypotheses = [

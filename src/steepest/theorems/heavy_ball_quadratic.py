@@ -8,7 +8,13 @@ from jaxtyping import Float
 from steepest.errors import ArgumentError
 from steepest.inputs import positive_number, whole_number
 from steepest.methods import heavy_ball
-from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
+from steepest.theorems.certificate import (
+    Certificate,
+    Evidence,
+    Hypothesis,
+    Statement,
+    nothing_compared,
+)
 from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.problem import Problem
 from steepest.theorems.quadratic_model import (
@@ -94,6 +100,8 @@ def heavy_ball_quadratic(
         if momentum >= 1:
             raise ArgumentError(f"momentum is {momentum}; it must be at least 0 and below 1.")
     model = quadratic_model(p)
+    if model.hypothesis.evidence is Evidence.UNKNOWN:
+        return nothing_compared(_STATEMENT, [model.hypothesis])
     L, mu = tuning(p, model)
     eta = 4 / (np.sqrt(L) + np.sqrt(mu)) ** 2 if learning_rate is None else learning_rate
     m = _least_momentum(eta, L, mu) if momentum is None else momentum

@@ -13,13 +13,19 @@ from jaxtyping import Array
 from steepest.clarke import clarke
 from steepest.curvature import dense_hessian
 from steepest.inputs import as_point, whole_number
-from steepest.theorems.certificate import Certificate, Statement, nothing_compared
+from steepest.theorems.certificate import (
+    Certificate,
+    Evidence,
+    Hypothesis,
+    Statement,
+    nothing_compared,
+)
 from steepest.theorems.exact_differential import exactly_computed
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.sampling import generator
-from steepest.theorems.vectors import flat, split
+from steepest.theorems.vectors import flat, in_words, split
 
 _STATEMENT = Statement(
     name="limits_of_gradients",
@@ -85,6 +91,13 @@ def limits_of_gradients(p: Problem, samples: int = 50, key: Array | None = None)
         gradients, curvatures = look(
             [_stack(points, leaf, p) for leaf in range(len(p.program.start))]
         )
+        missing = ~np.isfinite(gradients).all(axis=1)
+        if missing.any():
+            where = in_words(points[np.argmax(missing)])
+            unknown = Hypothesis(
+                "∇f is known beside x0", Evidence.UNKNOWN, f"it is not finite at {where}"
+            )
+            return nothing_compared(_STATEMENT, (exact, unknown))
         near = [differential.distance(g) for g in gradients[:samples]]
         reached = [
             np.linalg.norm(g - piece.gradient)

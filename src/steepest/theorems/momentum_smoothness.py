@@ -84,8 +84,8 @@ def settled(p: Problem, runner: Runner, pairs: list[Pair]) -> Smoothness:
     if worst > beta * (1 + 1e-6):
         evidence = Evidence.VIOLATED
         detail = f"β = {beta:.6g} given; ∇f changes by {worst:.6g} times the distance at {where}"
-    elif not start <= beta * (1 + 1e-6):  # or NaN
-        evidence = Evidence.VIOLATED
+    elif not start <= beta * (1 + 1e-6):
+        evidence = Evidence.UNKNOWN if np.isnan(start) else Evidence.VIOLATED
         detail = f"β = {beta:.6g} given; ‖∇²f(x0)‖ = {start:.6g}"
     return Smoothness(beta, Hypothesis(_NAME, evidence, detail, beta), None, by_pair)
 

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from steepest.inputs import whole_number
 from steepest.theorems.certificate import (
     Certificate,
-    Evidence,
     Hypothesis,
     Statement,
     all_of,
@@ -160,8 +159,8 @@ def _invariant(
     count = min(len(other.xs), len(run.xs))
     back = other.xs[:count] @ T.T
     apart = np.linalg.norm(back - run.xs[:count], axis=1)
-    stopped = Evidence.MEASURED if other.stopped is None else Evidence.VIOLATED
-    as_far = Hypothesis("the run in other coordinates comes as far", stopped, other.stopped or "")
+    name = "the run in other coordinates comes as far"
+    as_far = Hypothesis(name, other.evidence, other.stopped or "")
     return Certificate(
         statement=replace(_STATEMENT, left="‖T yₜ − xₜ‖", right="0"),
         hypotheses=(*hypotheses, as_far),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -31,10 +29,19 @@ class NewtonRun:
     Attributes:
         xs: x_0, x_1, …, as far as it came.
         stopped: why it did not come further, with the point; None where it did.
+        missing: whether that is a derivative that came out as NaN.
     """
 
     xs: Float[np.ndarray, "points d"]
     stopped: str | None
+    missing: bool = False
+
+    @property
+    def evidence(self) -> Evidence:
+        """That the run came as far as it was asked to."""
+        if self.stopped is None:
+            return Evidence.MEASURED
+        return Evidence.UNKNOWN if self.missing else Evidence.VIOLATED
 
 
 class NewtonRunner:
@@ -43,7 +50,6 @@ class NewtonRunner:
     def __init__(self, p: Problem):
         self.p = p
         self._step = p.program.in_double(self._newton_step)
-        self._noise = p.program.in_double(self._noise_of_gradient)
 
     def __call__(
         self,
@@ -61,7 +67,8 @@ class NewtonRunner:
             except SolverError as error:
                 return NewtonRun(np.array(xs), f"{error} At {in_words(T @ xs[-1])}.")
             if not np.isfinite(after).all():
-                return NewtonRun(np.array(xs), f"∇f or ∇²f is not finite at {in_words(T @ xs[-1])}")
+                words = f"∇f or ∇²f is not finite at {in_words(T @ xs[-1])}"
+                return NewtonRun(np.array(xs), words, bool(np.isnan(after).any()))
             xs.append(after)
         return NewtonRun(np.array(xs), None)
 
@@ -102,17 +109,11 @@ class NewtonRunner:
         """
         size = float(np.linalg.norm(self.hessian(x), 2) * np.linalg.norm(x))
         size += float(np.linalg.norm(self.gradient(x)))
-        return 4 * EPS * np.sqrt(len(x)) * size + 8 * float(self._noise(x))
+        return 4 * EPS * np.sqrt(len(x)) * size + 8 * self.p.gradient_noise(x)
 
     def _newton_step(self, f: Any, T: Any, y: Any) -> Any:
         whole = of_flat(f, self.p.program.start)
         return descend(lambda y: whole(T @ y), y, newton(), 1).final
-
-    def _noise_of_gradient(self, f: Any, x: Any) -> Any:
-        slope = jax.grad(of_flat(f, self.p.program.start))
-        width = 4 * EPS * jnp.maximum(jnp.abs(x), jnp.max(jnp.abs(x)) / 1024)
-        g = jax.vmap(lambda k: slope(x + k * width))(jnp.arange(4.0))
-        return jnp.linalg.norm(g[3] - 3 * g[2] + 3 * g[1] - g[0])
 
 
 def settle(
@@ -133,7 +134,8 @@ def settle(
         evidence = Evidence.VIOLATED if stated is not None else Evidence.UNKNOWN
         detail = "Newton's run settles nowhere, and no minimizer is given"
         if stated is not None:
-            stopped = runner(stated, 1).stopped
+            one = runner(stated, 1)
+            evidence, stopped = Evidence.UNKNOWN if one.missing else evidence, one.stopped
             detail = f"Newton's method does not settle from the minimizer given, {in_words(stated)}"
             detail = detail if stopped is None else f"at the minimizer given: {stopped}"
         return None, (*hypotheses, Hypothesis(name, evidence, detail))
@@ -146,7 +148,7 @@ def settle(
 def _soundness(p: Problem, run: NewtonRun) -> tuple[Hypothesis, ...]:
     found = ()
     if run.stopped is not None:
-        found = (Hypothesis("Newton's step exists", Evidence.VIOLATED, run.stopped),)
+        found = (Hypothesis("Newton's step exists", run.evidence, run.stopped),)
     contradiction = p.gradient_contradiction()
     kinks = [p.kink(split(x, p.program.start)) for x in (flat(p.program.start), run.xs[-1])]
     for name, against in (

@@ -33,7 +33,7 @@ _WOBBLES = 8
 _ON_RAY = np.geomspace(0.1, 10.0, 61)
 
 
-@theorem(_STATEMENT)
+@theorem(_STATEMENT, differentiates=False)
 def positive_homogeneity(
     p: Problem,
     degree: Degree | None = None,

@@ -20,13 +20,14 @@ from steepest.errors import (
     NotLocallyLipschitzError,
     SolverError,
     TooManyPiecesError,
+    UnprovedError,
     UnsupportedPrimitiveError,
 )
-from steepest.inputs import Scalar, as_point, finite_number, positive_number
+from steepest.inputs import Scalar, as_point, finite_number, function, positive_number
 from steepest.pieces import Program, has_choices, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
-from steepest.theorems.rounding import third_difference
-from steepest.theorems.vectors import flat, split
+from steepest.theorems.rounding import EPS, third_difference
+from steepest.theorems.vectors import flat, in_words, of_flat, split
 
 Number = float | int | np.number | Float[Array, ""]
 
@@ -69,8 +70,7 @@ class Problem:
     minimizer: PyTree = None
 
     def __post_init__(self) -> None:
-        if not callable(self.f):
-            raise ArgumentError(f"f is {self.f!r}; it must be a function of one pytree.")
+        function(self.f, "f", "one pytree")
         for name in ("smoothness", "strong_convexity", "hessian_lipschitz"):
             value = getattr(self, name)
             if value is not None:
@@ -183,6 +183,18 @@ class Problem:
     def _slopes(self) -> Callable[..., Any]:
         return self.program.in_double(_slopes)
 
+    @cached_property
+    def missing_gradient(self) -> str | None:
+        """Why ∇f(x0) is not known, in words, where it comes out as NaN: a number that f computes
+        and leaves out does that, too. None where it is no NaN, or a kink is seen there."""
+        x0 = self.program.start
+        if not np.any(np.isnan(self.gradient(x0))) or self._kink(x0) is not None:
+            return None
+        return (
+            f"automatic differentiation gives NaN at {in_words(flat(x0))}, where f is "
+            f"{self.value_at_start:.6g}; keep what f leaves out from what it computes by a `where`"
+        )
+
     def gradient_contradiction(self) -> str | None:
         """Where ∇f, as differentiated, is not f's at x0, in words; None where no such is seen.
 
@@ -215,13 +227,14 @@ class Problem:
 
         Asked of programs with choices only (max, abs, where, …).
         """
-        if not has_choices(self.program.closed.jaxpr):
-            return None
+        return self._kink(leaves) if has_choices(self.program.closed.jaxpr) else None
+
+    def _kink(self, leaves: list[Any]) -> str | None:
         try:
             differential = clarke(self.f)(self.program.point.restore(leaves))
         except NotLocallyLipschitzError as error:
             return str(error)
-        except (UnsupportedPrimitiveError, TooManyPiecesError):
+        except (UnsupportedPrimitiveError, TooManyPiecesError, UnprovedError):
             return None
         return repr(differential) if differential.is_singleton is False else None
 
@@ -236,6 +249,22 @@ class Problem:
         """How far the computed f may be off there, from its third differences."""
         largest = float(np.max(np.abs(self._third_differences(leaves))))
         return 8 * largest if math.isfinite(largest) else 0.0
+
+    @cached_property
+    def _gradient_third_difference(self) -> Callable[..., Any]:
+        start = self.program.start
+
+        def difference(f: Any, x: Any) -> Any:
+            slope = jax.grad(of_flat(f, start))
+            width = 4 * EPS * jnp.maximum(jnp.abs(x), jnp.max(jnp.abs(x)) / 1024)
+            g = jax.vmap(lambda k: slope(x + k * width))(jnp.arange(4.0))
+            return jnp.linalg.norm(g[3] - 3 * g[2] + 3 * g[1] - g[0])
+
+        return self.program.in_double(difference)
+
+    def gradient_noise(self, x: Float[np.ndarray, " d"]) -> float:
+        """The length of ∇f's third difference over a few units in the last place: its rounding."""
+        return float(self._gradient_third_difference(x))
 
     def gradient(self, leaves: list[Any]) -> Float[np.ndarray, " d"]:
         """∇f, flattened leaf by leaf, in float64."""

@@ -9,7 +9,14 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from steepest.errors import ArgumentError
-from steepest.theorems.certificate import Certificate, Statement
+from steepest.inputs import flag
+from steepest.theorems.certificate import (
+    Certificate,
+    Evidence,
+    Hypothesis,
+    Statement,
+    nothing_compared,
+)
 from steepest.theorems.problem import Problem
 from steepest.theorems.worst_case import with_worst_case
 
@@ -18,8 +25,12 @@ Theorem = TypeVar("Theorem", bound=Callable[..., Certificate])
 _BY_NAME: dict[str, tuple[Statement, Callable[..., Certificate]]] = {}
 
 
-def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
-    """Enter a theorem under its statement's name and id."""
+def theorem(statement: Statement, *, differentiates: bool = True) -> Callable[[Theorem], Theorem]:
+    """Enter a theorem under its statement's name and id.
+
+    One that differentiates f is not refuted where the derivative at x0 is NaN by accident: see
+    `Problem.missing_gradient`.
+    """
 
     def enter(function: Theorem) -> Theorem:
         signature = inspect.signature(function)
@@ -37,12 +48,27 @@ def theorem(statement: Statement) -> Callable[[Theorem], Theorem]:
             except TypeError as error:
                 takes = ", ".join(signature.parameters)
                 raise ArgumentError(f"{statement.name}: {error}; it takes {takes}.") from error
-            return function(*args, **options)
+            certificate = function(*args, **options)
+            if of_a_problem and differentiates and not certificate.holds:
+                return _without_gradient(cast(Problem, given), certificate)
+            return certificate
 
         _BY_NAME[statement.name] = (statement, checked)
         return cast(Theorem, checked)
 
     return enter
+
+
+def _without_gradient(p: Problem, certificate: Certificate) -> Certificate:
+    """What is left of a certificate where ∇f(x0) is NaN by accident: that nothing is known."""
+    reasons = any(h.evidence is Evidence.UNKNOWN for h in certificate.hypotheses)
+    if certificate.holds is None and reasons:
+        return certificate
+    missing = p.missing_gradient
+    if missing is None:
+        return certificate
+    unknown = Hypothesis("f has a gradient at x0", Evidence.UNKNOWN, missing)
+    return nothing_compared(certificate.statement, [unknown])
 
 
 def names() -> list[str]:
@@ -65,7 +91,8 @@ def certify(theorem: str, *args: Any, worst_case: bool = False, **options: Any) 
             with PEPit: see `Certificate.worst_case`.
 
     Raises:
-        ArgumentError: no such theorem; the message offers the nearest. Or no worst case is known.
+        ArgumentError: no such theorem; the message offers the nearest. Or no worst case is known,
+            or worst_case is neither True nor False.
         MissingExtraError: PEPit is not installed.
 
     Example:
@@ -75,6 +102,7 @@ def certify(theorem: str, *args: Any, worst_case: bool = False, **options: Any) 
         >>> st.certify("D1", p, steps=5).holds
         True
     """
+    flag(worst_case, "worst_case")
     by_id = {statement.id: function for statement, function in _BY_NAME.values()}
     if not isinstance(theorem, str):
         raise ArgumentError(

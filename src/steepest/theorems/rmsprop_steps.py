@@ -140,7 +140,7 @@ def _constant(p: Problem, runs: list[MethodRun]) -> tuple[Hypothesis, float]:
     worst = 0.0
     for method, run in zip(("AdaGrad", "RMSProp"), runs, strict=True):
         if not len(run.gradients):
-            return Hypothesis(name, Evidence.VIOLATED, "it is not finite at x0"), worst
+            return Hypothesis(name, Evidence.UNKNOWN, "it is not finite at x0"), worst
         with np.errstate(divide="ignore", invalid="ignore"):
             off = np.abs(run.gradients / run.gradients[0] - 1)
         off[run.gradients == run.gradients[0]] = 0.0

@@ -74,10 +74,12 @@ def smooth_run(p: Problem, steps: int) -> SmoothRun:
         return _proved(p, run)
     watched = _measured(p, run) if p.smoothness is None else _given(run, float(p.smoothness))
     kink = p.kink(run.last_point(watched))
-    if kink is None:
-        return watched
-    violated = Hypothesis("f is differentiable at the last point", Evidence.VIOLATED, kink)
-    return replace(watched, hypotheses=(*watched.hypotheses, violated))
+    name = "f is differentiable at the last point"
+    found = None if kink is None else Hypothesis(name, Evidence.VIOLATED, kink)
+    missing = run.without_curvature(watched)
+    if found is None and missing:
+        found = Hypothesis("∇²f is known", Evidence.UNKNOWN, f"it is not finite {missing}")
+    return watched if found is None else replace(watched, hypotheses=(*watched.hypotheses, found))
 
 
 def _proved(p: Problem, run: _Runner) -> SmoothRun:
@@ -115,7 +117,7 @@ def _given(run: _Runner, beta: float) -> SmoothRun:
 def _measured(p: Problem, run: _Runner) -> SmoothRun:
     beta = p.curvature_near_start.norm
     if not np.isfinite(beta):
-        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, "∇²f(x0) is not finite")
+        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.UNKNOWN, "∇²f(x0) is not finite")
         return replace(run(1.0), hypotheses=(hypothesis,))
     guess = "‖∇²f(x0)‖"
     if beta <= 1e-12:
@@ -215,13 +217,18 @@ class _Runner:
                 f"step {t} lowers f by {run.decrease[t]:.6g}, less than "
                 f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
             )
-        for where, curvature in (
-            ("x0", self.p.curvature_near_start.norm),
-            ("the last point", self.p.curvature(self.last_point(run)).norm),
-        ):
-            if not curvature <= beta * (1 + 1e-6):  # or NaN
-                return f"‖∇²f‖ = {curvature:.6g} at {where}"
+        for where, curvature in self._curvatures(run):
+            if curvature > beta * (1 + 1e-6):
+                return f"‖∇²f‖ = {curvature:.6g} {where}"
         return None
+
+    def without_curvature(self, run: SmoothRun) -> str:
+        """At which of its ends ∇²f is NaN, which says nothing of β; in words."""
+        return " and ".join(where for where, norm in self._curvatures(run) if np.isnan(norm))
+
+    def _curvatures(self, run: SmoothRun) -> list[tuple[str, float]]:
+        last = self.p.curvature(self.last_point(run)).norm if len(run.decrease) else 0.0
+        return [("at x0", self.p.curvature_near_start.norm), ("at the last point", last)]
 
     def _steep(self, run: SmoothRun) -> np.ndarray:
         """At which steps ∇f changes by more than β times their length."""
