@@ -22,6 +22,7 @@ from steepest.homogeneity import Homogeneity, Rescaling, homogeneity
 from steepest.inputs import function
 from steepest.laws import balance
 from steepest.pieces import Program, trace
+from steepest.pieces._closed import detached
 
 # ∂f is computed at most for so many variables and tied numbers.
 _MOST_VARIABLES, _MOST_TIES = 200_000, 5_000
@@ -166,7 +167,7 @@ def _kinks_of(network: Network, params: PyTree) -> Kinks:
     double = any(leaf.dtype == np.float64 for leaf in point.leaves)
     with jax.enable_x64(double or bool(jax.config.jax_enable_x64)):  # pyright: ignore
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
-        closed = jax.make_jaxpr(network.predictions)(leaves)
+        closed = detached(jax.make_jaxpr(network.predictions)(leaves))
     kinks = Kinks(network.examples)
     with jax.enable_x64(True):
         outs = kinks.run_program(closed, list(point.leaves))

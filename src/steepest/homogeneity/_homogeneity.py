@@ -28,6 +28,7 @@ from steepest.homogeneity._requirement import Requirement, in_words
 from steepest.homogeneity._value import Value
 from steepest.inputs import Point, as_point, function
 from steepest.pieces import is_double_enabled
+from steepest.pieces._closed import detached
 
 Status = Literal["proved", "refuted", "unknown"]
 
@@ -221,7 +222,7 @@ def traced(f: Callable[[PyTree], PyTree], point: Point) -> jex_core.ClosedJaxpr:
     if not closed.out_avals:
         name = getattr(f, "__name__", type(f).__name__)
         raise ArgumentError(f"{name} returns nothing; it must return an array.")
-    return closed
+    return detached(closed)
 
 
 def in_double(point: Point) -> bool:

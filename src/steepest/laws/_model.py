@@ -20,6 +20,7 @@ from jaxtyping import PyTree
 from steepest.errors import ArgumentError, DataError, SteepestError, UnsupportedPrimitiveError
 from steepest.inputs import Point, as_point, leaf_name
 from steepest.pieces import is_double_enabled, run_in_double
+from steepest.pieces._closed import detached
 
 MOST_GIVEN = 500  # inputs with integers, each of which is looked at
 
@@ -124,7 +125,7 @@ def traced_model(model: Callable[..., Any], params: PyTree, inputs: PyTree) -> M
     def attempt(x: list[Any]) -> jex_core.ClosedJaxpr:
         with jax.enable_x64(double):
             start = [jnp.asarray(leaf) for leaf in point.leaves]
-            return jax.make_jaxpr(called)(start, [jnp.asarray(leaf) for leaf in x])
+            return detached(jax.make_jaxpr(called)(start, [jnp.asarray(leaf) for leaf in x]))
 
     ways: list[tuple[str, list[Any], list[np.ndarray]]] = []
     if rows:

@@ -24,10 +24,13 @@ def hoisted(f: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], list
 
     `tree` is the structure of f's output.
     """
-    closed, out = jax.make_jaxpr(f, return_shape=True)(*args)
+    # What is traced is a new function, which JAX forgets, and no array of JAX's trace is kept: see
+    # `detached`.
+    closed, out = jax.make_jaxpr(lambda *args: f(*args), return_shape=True)(*args)
+    jaxpr = closed.jaxpr
 
     def run(consts: list[Any], leaves: list[Any]) -> list[Any]:
-        filled = jex_core.ClosedJaxpr(closed.jaxpr, consts)
+        filled = jex_core.ClosedJaxpr(jaxpr, consts)
         return jex_core.jaxpr_as_fun(filled)(*leaves)
 
     consts = [jnp.asarray(const) for const in closed.consts]  # on the device, once

@@ -22,6 +22,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.inputs import Point, as_point, check_scalar
+from steepest.pieces._closed import detached
 from steepest.pieces._concrete import run
 from steepest.pieces._double import run_in_double
 from steepest.pieces._host import is_host
@@ -155,7 +156,7 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
             lambda variables: f(point.restore(variables)), return_shape=True
         )(leaves)
     check_scalar(out, f)
-    return Program(closed, point)
+    return Program(detached(closed), point)
 
 
 def _types(closed: Any) -> list[Any]:
