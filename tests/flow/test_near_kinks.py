@@ -64,8 +64,17 @@ def test_a_network_at_low_accuracy():
     [
         (lambda x: jnp.abs(x[0]) + jnp.minimum(-x[1], -2 * x[1]), [0.0, 0.0], True),
         (lambda x: jnp.abs(x[0]) - jnp.abs(x[1]), [0.0, 0.0], False),
+        (lambda x: 0.8 * jnp.abs(x[0]) - jnp.abs(x[1]), [0.4, 0.0], False),
+        (lambda x: x[0] + 0.1 * relu(x[0]) - jnp.abs(x[1]), [0.4, 0.0], False),
+        (lambda x: x[0] + 0.1 * relu(x[0]) + jnp.abs(x[1]), [0.4, 0.0], True),
     ],
-    ids=["a convex kink beside a concave one that is crossed", "a concave one that is held"],
+    ids=[
+        "a convex kink beside a concave one that is crossed",
+        "a concave one that is held",
+        "a slide that begins beside a concave one that is held",
+        "a crossing beside a concave one that is held",
+        "a crossing beside a convex one that is held",
+    ],
 )
 def test_whether_there_is_one_way_on(f, start, unique):
     run = st.gradient_inclusion(f, np.array(start), 1.0)

@@ -21,6 +21,7 @@ MISFIT = 1e-7  # of the gradients: multipliers that leave less of them balance
 _PARTED = 100.0  # times how near keys may be met together: no longer tied
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
 CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
+PARTS = 1e-9  # of the gradients: two sides that turn by less lead nowhere
 NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
 
 
@@ -144,10 +145,13 @@ class Crossings:
         return self.with_weights(look.multipliers, mode), clear, returns
 
     def is_consistent(self, look: Look, mode: Arguments) -> Any:
-        """Whether all multipliers are clearly within their bounds, and the state moves."""
+        """Whether all multipliers are clearly within their bounds, and the state moves; and no tie
+        is held that both sides lead away from: there are other ways on then, which is to be told.
+        """
+        parts = jnp.any(jnp.asarray(mode.held) & (look.turns < -PARTS * look.scale))
         balanced = (self.least(look.multipliers, mode) > CLEAR) & self.is_balanced(look)
         moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
-        return balanced & moves & jnp.all(jnp.isfinite(look.velocity))
+        return balanced & ~parts & moves & jnp.all(jnp.isfinite(look.velocity))
 
     def is_balanced(self, look: Look) -> Any:
         """Whether the multipliers keep what is held tied."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import lsq_linear, minimize
 
-from steepest.flow._crossing import MISFIT
+from steepest.flow._crossing import MISFIT, PARTS
 from steepest.flow._field import Look
 from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weights
 from steepest.flow._machine import Machine
@@ -28,7 +28,6 @@ _WEIGHT = 1e-9  # multipliers below this are 0
 _NEAR = 1e-6  # near enough to 0 that others, where there are any, are better
 _SAME_WAY = 1e-7  # velocities this near, in shares of the gradients, are one
 _ROUNDING = 1e-12  # of a state's size
-_NEUTRAL = 1e-9  # a change of the gradient below this share is none
 
 
 class Decider:
@@ -109,12 +108,12 @@ class Decider:
     def is_neutral(self, mode: Mode, scale: float, base: int, other: int) -> bool:
         """Whether the gradient is the same on both sides."""
         turn = np.linalg.norm(self.change(mode, base, other)[0])
-        return bool(turn <= _NEUTRAL * max(scale, 1e-300))
+        return bool(turn <= PARTS * max(scale, 1e-300))
 
     def parts(self, mode: Mode, base: int, other: int) -> bool:
         """Whether both sides lead away from a tie, as those of −|x| do."""
         jump, row = self.change(mode, base, other)
-        room = _NEUTRAL * float(self.look(mode).scale) * np.linalg.norm(row)
+        room = PARTS * float(self.look(mode).scale) * np.linalg.norm(row)
         return bool(jump @ row > room)
 
     def settled(self, mode: Mode, neutral: list[tuple[int, int]]) -> Mode:

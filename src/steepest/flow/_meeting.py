@@ -239,25 +239,26 @@ class Meeting:
                 groups["release"].append(k)
             elif after.active[k]:
                 groups["cross"].append(k)
-        all_unique = True
+        unique = self.is_unique(before, after, decider)
         for kind, candidates in groups.items():
             if candidates:
-                unique = kind != "slide" or self.is_unique(before, after, candidates, decider)
-                all_unique &= unique
                 kinks = self.kinks(after, candidates)
                 self.events.append(Event(float(t), kind, kinks, unique))
         look = decider.look(after)
         if self.events and self.events[-1].kind == "stop" and not any(groups.values()):
             return
         if np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
-            self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), all_unique))
+            self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), unique))
 
-    def is_unique(self, before: Mode, after: Mode, candidates: list[int], decider: Decider) -> bool:
-        """Whether there is no other way on where some of these ties are held."""
+    def is_unique(self, before: Mode, after: Mode, decider: Decider) -> bool:
+        """Whether there is no other way on: where a tie is held that both sides lead away from, the
+        other ways are looked for."""
         for base, other in after.pairs:
-            met = base in candidates or other in candidates
-            if met and decider.parts(after, base, other):
-                return decider.is_unique(before, decider.ties(before, decider.look(before).keys))
+            if decider.parts(after, base, other):
+                was_held = before.active[base] and before.active[other]
+                free = after.released(other) if was_held else before
+                if not decider.is_unique(free, decider.ties(free, decider.look(free).keys)):
+                    return False
         return True
 
     # ---- what ends a run
