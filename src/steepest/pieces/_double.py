@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._interpret import interpret, scan_counts
 from steepest.pieces._source import user_line
 
+Run = Callable[[jex_core.ClosedJaxpr, list[Any]], list[Any]]
 # Call-like primitives: the function inside is the function; a custom rule beside it is not.
 _CALLS = {
     "jit": "jaxpr",
@@ -116,17 +118,25 @@ def power(x: Any, y: Any) -> Any:
 _OWN = {"abs": lambda x: x * jnp.sign(x), "pow": power}
 
 
-def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
-    """The results of one equation in float64."""
+def evaluate_equation(
+    eqn: jex_core.JaxprEqn, values: list[Any], run: Run = run_in_double
+) -> list[Any]:
+    """The results of one equation in float64.
+
+    Args:
+        eqn: the equation.
+        values: its inputs.
+        run: who runs the programs that it carries (the body of a loop, the branches of a choice).
+    """
     values = [_widen(value) for value in values]
     name = eqn.primitive.name
     inner = called_jaxpr(eqn)
     if inner is not None:
-        return run_in_double(inner, values)
+        return run(inner, values)
     if name in IDENTITIES:
         return values
     if name in _CONTROL:
-        return _CONTROL[name](eqn, values)
+        return _CONTROL[name](eqn, values, run)
     if name in _OWN and jnp.issubdtype(values[0].dtype, np.floating):
         return [_OWN[name](*values)]
     if name in _WIDTH_BOUND:
@@ -147,7 +157,7 @@ def _as_list(eqn: jex_core.JaxprEqn, out: Any) -> list[Any]:
     return [_widen(o) for o in (out if eqn.primitive.multiple_results else [out])]
 
 
-def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _scan(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     p = eqn.params
     n_consts, n_carry = scan_counts(p)
     consts, carry, xs = (
@@ -157,7 +167,7 @@ def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     )
 
     def body(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
-        outs = run_in_double(p["jaxpr"], [*consts, *carry, *x])
+        outs = run(p["jaxpr"], [*consts, *carry, *x])
         return outs[:n_carry], outs[n_carry:]
 
     carry, ys = lax.scan(
@@ -166,37 +176,36 @@ def _scan(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
     return [*carry, *ys]
 
 
-def _while(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _while(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     p = eqn.params
     n_cond, n_body = p["cond_nconsts"], p["body_nconsts"]
     cond_consts, body_consts = values[:n_cond], values[n_cond : n_cond + n_body]
     return lax.while_loop(
-        lambda carry: run_in_double(p["cond_jaxpr"], [*cond_consts, *carry])[0],
-        lambda carry: run_in_double(p["body_jaxpr"], [*body_consts, *carry]),
+        lambda carry: run(p["cond_jaxpr"], [*cond_consts, *carry])[0],
+        lambda carry: run(p["body_jaxpr"], [*body_consts, *carry]),
         values[n_cond + n_body :],
     )
 
 
-def _cond(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _cond(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     index, *operands = values
     branches = [
-        lambda *ops, branch=branch: run_in_double(branch, list(ops))
-        for branch in eqn.params["branches"]
+        lambda *ops, branch=branch: run(branch, list(ops)) for branch in eqn.params["branches"]
     ]
     return lax.switch(index, branches, *operands)
 
 
-def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _linear_solve(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     """The solve itself; the matrix-vector products beside it serve derivatives only."""
     p = eqn.params
     lengths = p["const_lengths"]
     first = lengths.matvec + lengths.vecmat
     consts = values[first : first + lengths.solve]
     right_sides = values[sum(lengths) :]
-    return run_in_double(p["jaxprs"].solve, [*consts, *right_sides])
+    return run(p["jaxprs"].solve, [*consts, *right_sides])
 
 
-def _scatter(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
+def _scatter(eqn: jex_core.JaxprEqn, values: list[Any], run: Run) -> list[Any]:
     """Bound anew, since the equation carries its combining program in the traced precision."""
     p = eqn.params
     if eqn.primitive.name == "scatter" and p["update_jaxpr"] is not None:
