@@ -59,7 +59,7 @@ OTHERS = {
     "p + 1e-9": lambda p: p + 1e-9,
     "cross entropy": lambda p: -jax.nn.log_softmax(p)[1],
     "squared error": lambda p: jnp.mean((p - jnp.array([0.1, 0.2, 0.3])) ** 2),
-    "ridge": lambda p: jnp.linalg.solve(jnp.outer(p, p) + 1e-3 * jnp.eye(3), jnp.ones(3)),
+    "a transform": lambda p: jnp.fft.fft(jnp.tanh(p)).real,
     "a loop": lambda p: lax.scan(lambda c, _: (jnp.tanh(c), None), p, None, length=3)[0],
     "a count of floats": lambda p: lax.while_loop(
         lambda c: c[0] < 3.0, lambda c: (c[0] + 1.0, jnp.tanh(c[1])), (0.0, p)
@@ -75,7 +75,7 @@ def test_rounding_refutes_nothing(name):
     assert h.status != "refuted", h.counterexample
 
 
-@pytest.mark.parametrize("name", [*list(IDENTITIES)[:8], "p, by log 2", "p, by a loop"])
+@pytest.mark.parametrize("name", [*list(IDENTITIES)[:5], "p, by log 2", "p, by a loop"])
 def test_rounding_refutes_nothing_in_single_precision(name):
     h = st.homogeneity(IDENTITIES[name])(single)
     assert h.status != "refuted", h.counterexample
@@ -90,7 +90,9 @@ def test_rounding_refutes_nothing_with_float64_switched_on(name):
 @pytest.mark.parametrize(("number", "name"), list(enumerate(OTHERS)))
 def test_others_go_on_being_refuted(number, name):
     f, params = OTHERS[name], (x, single)[number % 2]
-    alpha, p = st.homogeneity(f)(params).counterexample
+    h = st.homogeneity(f)(params)
+    assert h.counterexample is not None, h
+    alpha, p = h.counterexample
     with jax.enable_x64(np.asarray(p).dtype == np.float64):
         f0, f1, f2 = (np.asarray(f(jnp.asarray(p * alpha**k)), np.float64) for k in range(3))
     apart = np.abs(f1**2 - f0 * f2) > 0.01 * np.maximum(f1**2, np.abs(f0 * f2))
