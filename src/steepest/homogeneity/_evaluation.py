@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
 
+from steepest.homogeneity._rounding import RandomRounding
 from steepest.inputs import Point
 from steepest.pieces import run_in_double
 from steepest.pieces._compile import compiled
@@ -64,6 +65,23 @@ class Evaluation:
         with jax.enable_x64(True):
             wide = [np.asarray(leaf, np.float64) for leaf in leaves]
             return _flat(self._compiled_in_double(wide) if compiling else run(self.closed, wide))
+
+    @cached_property
+    def _compiled_rounded(self) -> Callable[[list[Any], Any], list[Any]]:
+        return compiled(lambda leaves, draw: RandomRounding(draw).run(self.closed, leaves))
+
+    def rounded(self, leaves: Sequence[np.ndarray], draw: int) -> np.ndarray:
+        """The same with each rounding drawn at random: see `RandomRounding`.
+
+        Raises:
+            UnsupportedPrimitiveError: see `run_in_double`.
+        """
+        with jax.enable_x64(True):
+            wide = [np.asarray(leaf, np.float64) for leaf in leaves]
+            seed = np.asarray(draw, np.uint64)
+            if self._has_loops:
+                return _flat(self._compiled_rounded(wide, seed))
+            return _flat(RandomRounding(seed).run(self.closed, wide))
 
     def cast(self, leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Leaves in the caller's types."""

@@ -4,7 +4,8 @@ A function of degree L has f(αp)² = f(p) f(α²p) for every L, since both side
 pair (α, p) at which they differ by far refutes every degree at once. Along a ray the two may agree
 to rounding for a long way (a bias of 1e-9 shows only where all else is scaled down to it), so that
 the ray is followed over many powers of α, up and down; α is no power of two, which would hide a
-factor that is periodic in log₂.
+factor that is periodic in log₂. What differs at such scales may be the rounding of terms that
+cancel: a pair counts where it differs by far more than rounding can do to it there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _NEAR = 4  # powers of α each way that are looked at one by one
 _CANDIDATES = 8  # of which the plainest is given
 _PLAIN = 0.04  # of a counterexample that needs no better one
 _CLEAR = 0.02  # the two sides differ by this share at least
-_NOISE = 1e-12  # relative change of p that must leave f nearly what it is
+_SURE = 1e3  # times what rounding does to them
+_DRAWS = 4  # of all roundings
 
 
 class Counterexample(NamedTuple):
@@ -56,7 +58,7 @@ def refute(
     """
     rng = np.random.default_rng(0)
     start = [np.asarray(leaf, np.float64) for leaf in f.point.leaves]
-    points = [_Points(f, base, scaled, rng) for base in _bases(start, rng)]
+    points = [_Points(f, base, scaled) for base in _bases(start, rng)]
     rays = [_Ray(of, alpha) for of in points for alpha in FACTORS]
 
     def plainest(candidates: list[_Candidate]) -> tuple[float, list[np.ndarray]] | None:
@@ -128,12 +130,11 @@ class _Points:
         f: Evaluation,
         base: list[np.ndarray],
         scaled: Sequence[int],
-        rng: np.random.Generator,
     ):
-        self.f, self.base, self.scaled, self.rng = f, base, scaled, rng
+        self.f, self.base, self.scaled = f, base, scaled
         self.values: dict[float, np.ndarray] = {}
         self._in_double: dict[float, np.ndarray] = {} if f.is_long else self.values
-        self._steady: dict[float, bool] = {}
+        self._noise: dict[float, list[np.ndarray]] = {}
 
     def at(self, factor: float) -> list[np.ndarray]:
         return scaled_by(self.base, self.scaled, factor)
@@ -149,17 +150,14 @@ class _Points:
             self._in_double[factor] = self.f.in_double(self.at(factor))
         return self._in_double[factor]
 
-    def is_steady(self, factor: float) -> bool:
-        """Whether rounding leaves f nearly what it is: what cancels down to it proves nothing."""
-        if factor not in self._steady:
-            moved = [
-                np.asarray(leaf * (1 + _NOISE * self.rng.choice([-1, 1], size=leaf.shape)))
-                for leaf in self.at(factor)
-            ]
-            value = self.in_double(factor)
-            change = np.abs(self.f.in_double(moved) - value)
-            self._steady[factor] = bool(np.all(change <= 1e-6 * np.abs(value) + 1e-300))
-        return self._steady[factor]
+    def noise(self, factor: float, draws: int) -> np.ndarray:
+        """What rounding does to each entry of f: the largest of so many drawings of it."""
+        value = self.in_double(factor)
+        seen = self._noise.setdefault(factor, [])
+        for draw in range(len(seen), draws):
+            change = np.abs(self.f.rounded(self.at(factor), draw) - value)
+            seen.append(np.where(np.isnan(change), np.inf, change))
+        return np.max(seen[:draws], axis=0)
 
 
 class _Ray(NamedTuple):
@@ -178,7 +176,10 @@ class _Ray(NamedTuple):
     def stands_in_double(self, k: int) -> bool:
         factors = [self.alpha ** (k + j) for j in range(3)]
         exact = [self.points.in_double(factor) for factor in factors]
-        return _differs(exact, self.alpha) and all(map(self.points.is_steady, factors))
+        return _differs(exact, self.alpha) and all(
+            _differs(exact, self.alpha, [self.points.noise(factor, draws) for factor in factors])
+            for draws in range(1, _DRAWS + 1)
+        )
 
 
 class _Candidate(NamedTuple):
@@ -195,24 +196,39 @@ def scaled_by(
     return [np.asarray(leaf * factor) if i in which else leaf for i, leaf in enumerate(leaves)]
 
 
-def _differs(values: Sequence[np.ndarray], alpha: float) -> bool:
-    """Whether no degree takes f0 to f1 and f1 to f2, entry by entry and one for all."""
+def _differs(
+    values: Sequence[np.ndarray],
+    alpha: float,
+    noise: Sequence[np.ndarray | float] = (0.0, 0.0, 0.0),
+) -> bool:
+    """Whether no degree takes f0 to f1 and f1 to f2, entry by entry and one for all.
+
+    Args:
+        values: f0, f1 and f2.
+        alpha: the factor between their points.
+        noise: what rounding does to each entry of each; they must differ by far more.
+    """
     f0, f1, f2 = values
     if not all(np.all(np.isfinite(f)) for f in values):
         return False
     size = np.abs(f0) + np.abs(f1) + np.abs(f2)
     if not np.all((size == 0) | (size > 1e-150)) or np.any(size > 1e150):
         return False
+    n0, n1, n2 = (_SURE * n for n in noise)
     scale = np.maximum(np.abs(f1) ** 2, np.abs(f0 * f2))
-    apart = np.abs(f1**2 - f0 * f2) > _CLEAR * scale
-    turned = f0 * f1 < 0
+    difference = np.abs(f1**2 - f0 * f2)
+    doubt = (2 * np.abs(f1) + n1) * n1 + np.abs(f0) * n2 + np.abs(f2) * n0 + n0 * n2
+    apart = (difference > _CLEAR * scale) & (difference > doubt)
+    turned = (f0 * f1 < 0) & (np.abs(f0) > n0) & (np.abs(f1) > n1)
     if np.any((scale > 0) & (apart | turned)):
         return True
-    alive = (f0 != 0) & (f1 != 0)
+    alive = (np.abs(f0) > n0) & (np.abs(f1) > n1)
     if np.sum(alive) < 2:
         return False
-    powers = np.log(np.abs(f1[alive] / f0[alive])) / np.log(alpha)
-    return bool(np.ptp(powers) > _CLEAR)
+    doubt = n0 / np.abs(f0) + n1 / np.abs(f1)
+    powers = np.log(np.abs(f1[alive] / f0[alive]))
+    lowest, highest = np.min(powers + doubt[alive]), np.max(powers - doubt[alive])
+    return bool(highest - lowest > _CLEAR * np.log(alpha))
 
 
 def _clarity(values: Sequence[np.ndarray], alpha: float) -> float:

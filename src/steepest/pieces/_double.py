@@ -107,7 +107,12 @@ def run_in_double(closed: jex_core.ClosedJaxpr, args: list[Any], *, nan: bool = 
             here, with the user's line.
     """
     given = lambda value, dtype: _widen(value)
-    one = lambda eqn, values, _: evaluate_equation(eqn, values, nan=nan)
+    run = partial(run_in_double, nan=nan)
+
+    def one(eqn: jex_core.JaxprEqn, values: list[Any], _: Any) -> list[Any]:
+        apply = lambda values: evaluate_equation(eqn, values, run)
+        return beside_nan(eqn, values, apply) if nan else apply(values)
+
     return interpret(closed, [_widen(a) for a in args], given, one)
 
 
@@ -122,24 +127,25 @@ def power(x: Any, y: Any) -> Any:
 _OWN = {"abs": lambda x: x * jnp.sign(x), "pow": power}
 
 
-def evaluate_equation(eqn: jex_core.JaxprEqn, values: list[Any], *, nan: bool = False) -> list[Any]:
-    """The results of one equation in float64; see `run_in_double`."""
+def evaluate_equation(
+    eqn: jex_core.JaxprEqn, values: list[Any], run: Run = run_in_double
+) -> list[Any]:
+    """The results of one equation in float64.
+
+    Args:
+        eqn: the equation.
+        values: its inputs.
+        run: who runs the programs that it carries (the body of a loop, the branches of a choice).
+    """
     values = [_widen(value) for value in values]
     name = eqn.primitive.name
     inner = called_jaxpr(eqn)
     if inner is not None:
-        return run_in_double(inner, values, nan=nan)
+        return run(inner, values)
     if name in IDENTITIES:
         return values
     if name in _CONTROL:
-        return _CONTROL[name](eqn, values, partial(run_in_double, nan=nan))
-    if nan:
-        return beside_nan(eqn, values, lambda values: _bound(eqn, values))
-    return _bound(eqn, values)
-
-
-def _bound(eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
-    name = eqn.primitive.name
+        return _CONTROL[name](eqn, values, run)
     if name in _OWN and jnp.issubdtype(values[0].dtype, np.floating):
         return [_OWN[name](*values)]
     if name in _WIDTH_BOUND:
