@@ -57,6 +57,8 @@ def test_release_is_on_time_and_what_follows_is_exact(level, f, start, tolerance
     run, off = leaving_at(level, A, f, start, 3.5, tolerance)
     assert [event.kind for event in run.events] == ["slide", "release"]
     assert np.all(np.abs(off) <= 10)
+    if f is NORM:  # what the norm was until it is followed has moved y, by three tolerances
+        assert np.all(np.abs(off[1:]) <= 1)
 
 
 def test_states_just_after_a_norm_is_let_go():
