@@ -137,6 +137,5 @@ def _monitors(monitors: Any) -> dict[str, Callable[[PyTree], PyTree]]:
         raise ArgumentError(f"monitors is {monitors!r:.40}; it must map names to functions of x.")
     watched = dict(monitors or {})
     for name, monitor in watched.items():
-        if not callable(monitor):
-            raise ArgumentError(f"monitors[{name!r}] is {monitor!r}; it must be a function of x.")
+        function(monitor, f"monitors[{name!r}]", "x")
     return watched

@@ -93,7 +93,7 @@ class Meeting:
         self.refuse_jump(t, decider, mode, crossed)
         mode = crossed
         self.refuse_kink(t, mode, [other for _, other in real])
-        freed, off = mode, None
+        freed, off, opened = mode, None, []
         if left and not decider.has_others(mode, look):
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
@@ -108,6 +108,9 @@ class Meeting:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             named = self.named(mode, met) or "that point; f may jump there"
             raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+        if off is not None and not all(found.active[gate] for gate, _ in opened):
+            # It is held on: what was found off its zero would keep it there.
+            off, decider = None, Decider(self.machine, y, decider.room)
         self.wait = None if off is None else off.wait
         self.refuse_jump(t, decider, mode, found)
         self.record(t, before, found, decider)
