@@ -22,3 +22,10 @@ def test_random_matrices(seed, d):
 def test_what_is_no_square_matrix(A):
     with pytest.raises(ArgumentError, match="A has shape"):
         st.theorems.operator_norm(A)
+
+
+def test_entries_of_any_size():
+    for size in (1e-310, 1e-160, 1e160, 8e307):
+        assert st.theorems.operator_norm(np.full((2, 2), size)).holds
+    with pytest.raises(ArgumentError, match="beyond float64"):
+        st.theorems.operator_norm(np.full((2, 2), 1e308))

@@ -37,7 +37,7 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
         σₘₐₓ with the largest absolute eigenvalue.
 
     Raises:
-        ArgumentError: A is not a square matrix of finite real numbers.
+        ArgumentError: A is not a square matrix of finite real numbers, or its norm leaves float64.
 
     Reference: Horn, Johnson 2013, Matrix Analysis, Theorem 5.6.6.
 
@@ -50,6 +50,8 @@ def operator_norm(A: Any, samples: int = 200) -> Certificate:
     samples = whole_number(samples, "samples", least=0)
     d = len(M)
     _, singular_values, right = np.linalg.svd(M)
+    if singular_values[0] * (scale / np.finfo(np.float64).max) > 1:
+        raise ArgumentError("the norm of A is beyond float64; divide A by its largest entry.")
     rng = np.random.default_rng(0)
     tried = rng.standard_normal((samples, d))
     tried = np.vstack([right[:1], tried / np.linalg.norm(tried, axis=1, keepdims=True)])
