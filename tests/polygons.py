@@ -10,7 +10,7 @@ from steepest.flow._polygonal import polygonal
 def flow(f, x0, t1, saveat=None, monitors=None, max_events=100_000):
     """(trajectory, path) of f, which must be read."""
     path = Path()
-    request = as_request(f, x0, t1, 1e-8, 1e-8, saveat, monitors, True)
+    request = as_request(f, x0, t1, 1e-8, 1e-8, saveat, monitors, states=True)
     run = polygonal(request, max_events, path)
     assert run is not None
     return run, path

@@ -8,10 +8,10 @@ import steepest as st
 from steepest.errors import ArgumentError, NotScalarError
 from steepest.inputs import (
     as_point,
+    check_scalar,
     finite_number,
     positive,
     positive_number,
-    require_scalar,
     whole_number,
 )
 from unchecked import unchecked
@@ -63,11 +63,13 @@ def test_numpy_float64_keeps_its_digits():
         (lambda x: (x.sum(), x.sum()), "2 leaves"),
         (lambda x: jnp.argmax(x), "int32"),
         (lambda x: x.sum().astype(complex), "complex"),
+        (lambda x: "a", "str"),
+        (lambda x: 3, "int"),
     ],
 )
 def test_what_is_not_scalar_is_refused(f, says):
     with pytest.raises(NotScalarError, match="returns") as error:
-        require_scalar(f, jnp.ones(3))
+        jax.eval_shape(lambda x: check_scalar(f(x), f), jnp.ones(3))
     assert says in str(error.value)
 
 

@@ -237,7 +237,7 @@ class _Loop:
     ) -> Any:
         """(saved, final x, the method's state there, divergence); x holds the variables alone."""
         value = self._value_at(data, key)
-        check_scalar(jax.eval_shape(lambda x: value(x, 0), x0), self.f)
+        jax.eval_shape(lambda x: check_scalar(value(x, 0), self.f), x0)
         never = Divergence(jnp.int32(-1), jnp.int32(-1))
         carry = (jnp.int32(0), x0, self._kept_in_dtype(x0, state, value), never)
 

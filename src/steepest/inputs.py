@@ -158,17 +158,12 @@ def _as_variable(leaf: Any, where: str, finite: bool) -> Any:
     return leaf
 
 
-def require_scalar(f: Callable[..., Any], *args: Any) -> jax.ShapeDtypeStruct:
-    """The shape and dtype of f's value, which must be one real floating-point number.
+def check_scalar(out: Any, f: Callable[..., Any]) -> Any:
+    """What f returned, if it is one real floating-point number; for use where f is traced.
 
     Raises:
-        NotScalarError: f returns something else.
+        NotScalarError: it is something else.
     """
-    return check_scalar(jax.eval_shape(f, *args), f)
-
-
-def check_scalar(out: Any, f: Callable[..., Any]) -> Any:
-    """As `require_scalar`, for an abstract value already at hand."""
     name = getattr(f, "__name__", None) or type(f).__name__
     leaves = jax.tree.leaves(out)
     advice = "return one real number, a sum or a mean."
@@ -177,11 +172,14 @@ def check_scalar(out: Any, f: Callable[..., Any]) -> Any:
             f"{name} returns a {type(out).__name__} with {len(leaves)} leaves; {advice}"
         )
     (value,) = leaves
-    if value.shape != ():
-        raise NotScalarError(f"{name} returns an array of shape {value.shape}; {advice}")
-    if not jnp.issubdtype(value.dtype, np.floating):
-        raise NotScalarError(f"{name} returns {value.dtype}, not a real float; {advice}")
-    return value
+    shape = getattr(value, "shape", ())
+    if shape != ():
+        raise NotScalarError(f"{name} returns an array of shape {shape}; {advice}")
+    kind = getattr(value, "dtype", type(value))
+    if kind is not float and not (hasattr(value, "dtype") and jnp.issubdtype(kind, np.floating)):
+        kind = getattr(kind, "__name__", kind)
+        raise NotScalarError(f"{name} returns {kind}, not a real float; {advice}")
+    return out
 
 
 def positive(value: Any, name: str, *, zero: bool = False, each: bool = False) -> None:

@@ -155,3 +155,63 @@ def test_a_slide_that_both_sides_lead_away_from_ends_on_the_other_side(side):
     s = 0.5  # x′ = 1 + y, y′ = 1 + x
     a, b = (np.exp(s) * 1.5, np.exp(-s) * 0.5)
     np.testing.assert_allclose(run.xs[0], [side * (a - b - 1), a + b - 1], atol=1e-7)
+
+
+def test_a_release_in_a_step_as_short_as_rounding():
+    """Five things at t = 1: the bracket of the release shrank to the last digit of a time and began
+    anew, without an end."""
+
+    def f(z):
+        pulled = jnp.abs(z[0]) - z[0] * z[1] - 0.8 * z[1]
+        stops = jnp.linalg.norm(z[2:4]) + 2 * relu(z[5])
+        return pulled + stops + z[4] + relu(z[4])
+
+    start = np.array([0.0, 0.2, 0.6, 0.8, 2.0, 2.0])
+    run = st.gradient_inclusion(f, start, 2.0, 1e-8, 1e-8, max_steps=500)
+    end = [0.8 * (np.cosh(1) - 1), 1 + 0.8 * np.sinh(1), 0, 0, -1, 0]
+    np.testing.assert_allclose(run.final, end, atol=1e-7)
+    assert times(run, "release") == pytest.approx([1.0], abs=1e-7)
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8])
+def test_a_norm_that_falls_more_slowly_than_it_turns(tolerance):
+    """At u = 0 a pull of ‖v‖ → 1⁻ brings u back to its zero, and turns: errors of the tolerance's
+    size, which turned u as well, kept it from coming there."""
+    Q, b, w = group_lasso(7)
+
+    def f(x):
+        groups = w[0] * jnp.linalg.norm(x[:2]) + w[1] * jnp.linalg.norm(x[2:4])
+        return groups + 0.3 * jnp.sum(jnp.abs(x[4:])) + 0.5 * x @ Q @ x - b @ x
+
+    run = st.gradient_inclusion(f, np.zeros(6), 3.0, tolerance, tolerance, saveat=[0.35, 3.0])
+    assert run.stats["rhs"] < 20_000
+    for t, x in zip(run.ts, run.xs, strict=True):
+        np.testing.assert_allclose(x, proximal(Q, b, w, t), atol=10 * tolerance + 3e-5)
+    # One comes back to zero at 0.2649, with 0.006 of its pull.
+    assert times(run, "slide")[1:] == pytest.approx([0.2649], abs=tolerance / 0.003 + 1e-4)
+    assert np.all(run.xs[0][2:4] == pytest.approx(0, abs=1e-12))
+
+
+def group_lasso(seed):
+    """(Q, b, weights)."""
+    rng = np.random.default_rng(seed)
+    Q = rng.standard_normal((6, 6))
+    Q = Q @ Q.T / 6 + 0.05 * np.eye(6)
+    return Q, rng.standard_normal(6), rng.uniform(0.2, 0.8, 2)
+
+
+def proximal(Q, b, w, t, steps=8000):
+    """Proximal gradient steps from 0, with Richardson's extrapolation."""
+
+    def run(n):
+        x, h = np.zeros(6), t / n
+        for _ in range(n):
+            z = x - h * (Q @ x - b)
+            for group, weight in ((slice(0, 2), w[0]), (slice(2, 4), w[1])):
+                length = np.linalg.norm(z[group])
+                z[group] *= max(0.0, 1 - h * weight / length) if length else 0.0
+            z[4:] = np.sign(z[4:]) * np.maximum(np.abs(z[4:]) - 0.3 * h, 0)
+            x = z
+        return x
+
+    return 2 * run(steps) - run(steps // 2)

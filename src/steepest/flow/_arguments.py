@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import ArgumentError, SolverError
-from steepest.inputs import function, is_traced, monitored, positive
+from steepest.inputs import flag, function, is_traced, monitored, positive
 from steepest.pieces import Program, trace
 
 _LEAST = 1e-14  # relative tolerances below this are rounding
@@ -73,9 +73,9 @@ def as_request(
     atol: Any,
     saveat: Any,
     monitors: Any,
-    states: bool,
+    **flags: Any,
 ) -> Request:
-    """Check the arguments.
+    """Check the arguments; of the flags `states` is kept.
 
     Raises:
         ArgumentError: one of them means nothing; it is named.
@@ -88,6 +88,8 @@ def as_request(
             "a flow cannot be traced: its events are decided as they come. Call it outside of jit, "
             "vmap and grad."
         )
+    for name, value in flags.items():
+        flag(value, name)
     for name, value in (("t1", t1), ("rtol", rtol), ("atol", atol)):
         positive(value, name)
     if rtol < _LEAST:
@@ -106,7 +108,7 @@ def as_request(
         float(t1),
         _times(saveat, float(t1)),
         _monitors(monitors),
-        states and saveat is not None,
+        flags["states"] and saveat is not None,
         seconds,
     )
     with jax.enable_x64(True):

@@ -26,6 +26,7 @@ NOISE = 64 * float(np.finfo(np.float64).eps)
 _CHUNK = 2  # rows that are computed together
 _NEWTON = 8
 _GAIN = 0.03
+_TURN = 0.05  # by more than this an error may not turn the direction of a norm
 
 
 class Held(NamedTuple):
@@ -225,6 +226,25 @@ class Fields:
         """The margins at a state."""
         _, keys, roots = self.program(y, mode.weights)
         return self.margins(keys, roots, mode)
+
+    def turned(self, y: Any, error: Any, mode: Arguments) -> Any:
+        """How far an error turns the norms that are not zero, in shares of what it may.
+
+        Near its zero a norm's gradient turns fast. Errors of the tolerance's size keep turning it
+        there: the norm would grow by them as fast as the flow lets it fall.
+        """
+        _, keys, _ = self.program(y, mode.weights)
+        _, moved, _ = self.program(y + error, mode.weights)
+        found = [jnp.zeros(1)]
+        for norm in self.gated.norms:
+            table = lambda a, norm=norm: jnp.reshape(
+                a[norm.start : norm.gates.start], (norm.candidates, -1)
+            )
+            length = jnp.linalg.norm(table(keys), axis=0)
+            watched = jnp.asarray(mode.active)[norm.gates] & (length > self.scales.nearest_root)
+            share = jnp.linalg.norm(table(moved) - table(keys), axis=0)
+            found.append(jnp.where(watched, share / jnp.where(watched, _TURN * length, 1.0), 0.0))
+        return jnp.nanmax(jnp.concatenate(found))
 
     # ---- multipliers
 

@@ -36,7 +36,8 @@ def gradient_flow(
     error that names its line: what happens there is for `gradient_inclusion` to say.
 
     Args:
-        f: a function of one pytree that returns one real number.
+        f: a function of one pytree that returns one real number. `stop_gradient` is the identity
+            in it, and custom derivatives are ignored: the flow is the function's.
         x0: the start.
         t1: the end, > 0.
         rtol, atol: tolerances of a step, for its largest entry.
@@ -68,7 +69,8 @@ def gradient_flow(
     """
     from steepest.flow._solver import Solver  # here, since Diffrax is slow to import
 
-    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    flags = {"states": states, "dense": dense, "stiff": stiff}
+    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, **flags)
     max_steps = whole_number(max_steps, "max_steps")
     with jax.enable_x64(True):
         solver = Solver(

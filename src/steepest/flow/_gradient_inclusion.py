@@ -43,7 +43,8 @@ def gradient_inclusion(
 
     Args:
         f: a function of one pytree that returns one real number. Where it is not continuous on the
-            way that is an error.
+            way that is an error. `stop_gradient` is the identity in it, and custom derivatives are
+            ignored: the flow is the function's.
         x0: the start; it may be on kinks.
         t1: the end, > 0.
         rtol, atol: tolerances of a step, for its largest entry.
@@ -81,7 +82,8 @@ def gradient_inclusion(
     from steepest.flow._polygonal import polygonal
     from steepest.flow._solver import Solver
 
-    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    flags = {"states": states, "dense": dense, "stiff": stiff}
+    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, **flags)
     max_steps = whole_number(max_steps, "max_steps")
     max_events = whole_number(max_events, "max_events", least=0)
     polygon = polygonal(request, max_events, Path() if dense else None)

@@ -37,7 +37,7 @@ def refuse_kinks_of(
         NotLocallyLipschitzError, SolverError: as there.
         UnsupportedPrimitiveError: a primitive without a rule, with the line.
     """
-    request = as_request(f, x0, float(ts[-1]), 1e-8, 1e-8, None, None, False)
+    request = as_request(f, x0, float(ts[-1]), 1e-8, 1e-8, None, None, states=False)
     nearest = 1e-8 * (1 + float(np.max(np.abs(request.start), initial=0.0)))
     with jax.enable_x64(True):
         vs = np.gradient(xs, ts, axis=0)

@@ -153,6 +153,9 @@ class Loop:
 
     def _stepped(self, c: Carry, next_t: Any, tried: Tried, limits: Limits) -> Carry:
         s, end = c.step, limits.end
+        error = tried.error
+        if self.fields.gated.norms:
+            tried = self.stepper.raised(s.y, tried, self.fields.turned(tried.y, error, s.mode))
         keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
         # The last stretch is not left to a step of rounding's size.
         after = jnp.where(after > end - 1e-12 * jnp.abs(end - s.t), end, after)
@@ -169,7 +172,7 @@ class Loop:
         share = self.crossings.scales.share(s.y)
         passes = c.jump * (step.t - step.low) <= _WORTH * share
         passes &= (step.t < limits.until) & (s.events < limits.events)
-        error = jnp.max(jnp.abs(tried.error))
+        error = jnp.max(jnp.abs(error))
         return c._replace(
             fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
             phase=jnp.where(step.met, jnp.where(passes, PASSES, LOCATES), STEPS),
@@ -248,15 +251,15 @@ class Loop:
         the state.
         """
         s, least, last = c.step, jnp.min(bounds), c.left
-        begins = c.target == s.begin
+        begins = (c.target == s.begin) & (last.points == 0)
         at_once = begins & (least <= 0)
         late = jnp.where(begins, _late(least), c.late)
-        first = last._replace(above=least - late, below=last.below + c.late - late)
+        points = last.points + 1
+        first = last._replace(above=least - late, below=last.below + c.late - late, points=points)
         found = last.narrowed(c.target, least - late)
         found = jax.tree.map(lambda a, b: jnp.where(begins, a, b), first, found)
         t = found.point()
-        near = jnp.abs(t - c.target) <= _SAME_WEIGHT * (s.t - s.begin)
-        near &= c.target > s.begin
+        near = ~begins & (jnp.abs(t - c.target) <= _SAME_WEIGHT * (s.t - s.begin))
         done = near | (found.points >= _MOST_POINTS)
         phase = jnp.where(at_once, STEPS, jnp.where(done, ARRIVES, LEAVES))
         t = jnp.where(at_once, s.begin, t)

@@ -88,7 +88,7 @@ def momentum_flow(
         >>> bool(abs(run.xs[0, 0] - 4 * jnp.exp(-3.0)) < 1e-6)  # (1 + t) exp(−t)
         True
     """
-    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states)
+    request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states=states)
     law = equation(method, damping, order, step)
     max_steps = whole_number(max_steps, "max_steps")
     saved = np.linspace(0.0, t1, _LOOKED_AT) if saveat is None else np.asarray(request.ts)

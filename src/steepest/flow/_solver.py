@@ -182,9 +182,10 @@ class Solver:
                 "the kinks are nearer to each other than those."
             )
         if self.through and len(events) >= self.max_events:
+            last = f", the last of them {lately}" if lately else ""
             raise SolverError(
-                f"{len(events)} events were met by t = {t:.9g}, the last of them {lately}; "
-                "max_events allows no more. Where they are many at nearly one time, tighten rtol "
+                f"{len(events)} events were made by t = {t:.9g}{last}, and max_events allows no "
+                "more. Where they are many at nearly one time, tighten rtol "
                 "and atol."
             )
 

@@ -63,6 +63,16 @@ class Stepper:
         good = (result == diffrax.RESULTS.successful) & jnp.all(jnp.isfinite(y1))
         return Tried(jnp.where(good, y1, y), jnp.where(good, error, jnp.inf), dense, solver)
 
+    def raised(self, y: Any, tried: Tried, share: Any) -> Tried:
+        """With an error that is at least this share of the tolerance at its largest entry.
+
+        y: where the step begins.
+        """
+        room = self.control.atol + self.control.rtol * jnp.maximum(jnp.abs(y), jnp.abs(tried.y))
+        largest = jnp.max(jnp.abs(tried.error) / room, initial=0.0)
+        factor = jnp.where(largest > 0, share / jnp.where(largest > 0, largest, 1.0), 1.0)
+        return tried._replace(error=tried.error * jnp.maximum(factor, 1.0))
+
     def judge(
         self, t: Any, next_t: Any, y: Any, tried: Tried, controller: Any, args: Any
     ) -> tuple[Any, Any, Any]:

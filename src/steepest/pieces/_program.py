@@ -152,10 +152,7 @@ def trace(f: Callable[..., Any], x: PyTree, *, name: str = "x") -> Program:
     double = any(leaf.dtype == np.float64 for leaf in point.leaves)
     with jax.enable_x64(double or is_double_enabled()):
         leaves = [jnp.asarray(leaf) for leaf in point.leaves]
-        closed, out = jax.make_jaxpr(
-            lambda variables: f(point.restore(variables)), return_shape=True
-        )(leaves)
-    check_scalar(out, f)
+        closed = jax.make_jaxpr(lambda v: check_scalar(f(point.restore(v)), f))(leaves)
     return Program(detached(closed), point)
 
 

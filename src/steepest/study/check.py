@@ -53,6 +53,7 @@ def check_before_running(plan: Plan, problem: Problem) -> None:
             f"train has {counts['train']} examples, fewer than a batch: [study] batch is "
             f"{plan.batch} in {plan.file}."
         )
+    loss = problem.loss
     where, file = f"{plan.file}: [study] problem: ", find(plan.problem, plan.folder).file
     key = jax.random.key(plan.seed)
     batch = jax.tree.map(lambda a: jnp.asarray(a[: plan.batch]), problem.train)
@@ -60,11 +61,11 @@ def check_before_running(plan: Plan, problem: Problem) -> None:
         parameters = jax.jit(lambda key: _parameters(problem.init(key)))(key)
         as_point(parameters, name="init(key)")  # now that the numbers are known
     with _told(f"{where}loss", file):
-        check_scalar(jax.eval_shape(problem.loss, parameters, batch, key), problem.loss)
-        loss = float(jax.jit(problem.loss)(parameters, batch, key))
-    if not math.isfinite(loss):
+        jax.eval_shape(lambda *of: check_scalar(loss(*of), loss), parameters, batch, key)
+        value = float(jax.jit(loss)(parameters, batch, key))
+    if not math.isfinite(value):
         raise PlanError(
-            f"{where}loss is {loss} at the initial parameters, on the first {plan.batch} examples."
+            f"{where}loss is {value} at the initial parameters, on the first {plan.batch} examples."
         )
     with _told(f"{where}metrics", file):
         names = _metric_names(problem, parameters, batch, where)

@@ -141,8 +141,7 @@ class Traces:
         point = as_point(self.pick(call[0]), name="x", finite=False)
         leaves = list(point.leaves)
         g = self.of_x(call)
-        closed, out = jax.make_jaxpr(lambda v: g(point.restore(v)), return_shape=True)(leaves)
-        check_scalar(out, self.f)
+        closed = jax.make_jaxpr(lambda v: check_scalar(g(point.restore(v)), self.f))(leaves)
         return plan(closed), leaves
 
 
