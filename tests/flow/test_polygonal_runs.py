@@ -75,7 +75,7 @@ def test_an_event_at_the_end_is_told():
 
 def test_too_many_events():
     request = as_request(
-        total_variation, np.arange(9.0) ** 2, 90.0, 1e-8, 1e-8, [1.0, 90.0], None, True
+        total_variation, np.arange(9.0) ** 2, 90.0, 1e-8, 1e-8, [1.0, 90.0], None, states=True
     )
     with pytest.raises(st.errors.SolverError, match="3 events were met") as caught:
         polygonal(request, 3)
@@ -103,5 +103,5 @@ def test_too_many_events():
     ],
 )
 def test_other_programs_are_not_read(f):
-    request = as_request(f, np.ones(3), 1.0, 1e-8, 1e-8, None, None, True)
+    request = as_request(f, np.ones(3), 1.0, 1e-8, 1e-8, None, None, states=True)
     assert polygonal(request, 10) is None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import Crossing
+from steepest.flow._events import KINDS, Kind
+from steepest.flow._mode import Arguments
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving
 from steepest.flow._standing import Step
@@ -16,6 +20,26 @@ from steepest.flow._standing import Step
 # that in which the step ended.
 STEPS, SAMPLES, LOCATES, LOOKS, LEAVES, ARRIVES = range(6)
 CROSSES, SLIDES, RELEASES, PASSES = range(6, 10)
+
+
+class Made(NamedTuple):
+    """An event, if what is looked at is clear.
+
+    Attributes:
+        clear: whether it is.
+        kind: which of `KINDS`.
+        candidate: what is taken, held or let go.
+        mode: after it.
+    """
+
+    clear: Any
+    kind: Any
+    candidate: Any
+    mode: Arguments
+
+    @classmethod
+    def of(cls, clear: Any, kind: Kind, candidate: Any, mode: Arguments) -> Made:
+        return cls(clear, jnp.asarray(KINDS.index(kind)), candidate, mode)
 
 
 class Carry(NamedTuple):

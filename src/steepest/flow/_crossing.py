@@ -87,10 +87,17 @@ class Crossings:
         roots = look.watched[self.watched_choices :]
         return jnp.all(roots > NEAR_ROOT * self.scales.nearest_root)
 
-    def before(self, look: Look, ahead: Any, width: Any, mode: Arguments) -> tuple[Crossing, Any]:
+    def before(
+        self, look: Look, least: Any, ahead: Any, width: Any, mode: Arguments
+    ) -> tuple[Crossing, Any]:
         """(what is to be crossed a short time ahead of a look, whether it is one clear crossing).
 
-        width: of the step in which it was met; `Crossing.t` is left 0.
+        Args:
+            look: before it; `Crossing.t` is left 0.
+            least: of the bounds there.
+            ahead: how long.
+            width: of the step in which it was met.
+            mode: until then.
         """
         keys, y = look.keys + ahead * look.rates, look.onto + ahead * look.velocity
         if not self.gated.sites:
@@ -106,7 +113,7 @@ class Crossings:
             & alone[other]
             & self.no_root(look)
             & (gap * width > room)
-            & (self.least(look.multipliers, mode) > -LEFT)
+            & (least > -LEFT)
         )
         return crossing, clear
 
@@ -144,12 +151,13 @@ class Crossings:
         returns = sound & (gap * width < -self.scales.room(keys))
         return self.with_weights(look.multipliers, mode), clear, returns
 
-    def is_consistent(self, look: Look, mode: Arguments) -> Any:
-        """Whether all multipliers are clearly within their bounds, and the state moves; and no tie
-        is held that both sides lead away from: there are other ways on then, which is to be told.
+    def is_consistent(self, look: Look, least: Any, mode: Arguments) -> Any:
+        """Whether all multipliers are clearly within their bounds, the least of which is given, and
+        the state moves; and no tie is held that both sides lead away from: there are other ways on
+        then, which is to be told.
         """
         parts = jnp.any(jnp.asarray(mode.held) & (look.turns < -PARTS * look.scale))
-        balanced = (self.least(look.multipliers, mode) > CLEAR) & self.is_balanced(look)
+        balanced = (least > CLEAR) & self.is_balanced(look)
         moves = jnp.linalg.norm(look.velocity) > 1e-12 * look.scale
         return balanced & ~parts & moves & jnp.all(jnp.isfinite(look.velocity))
 
@@ -231,12 +239,8 @@ class Crossings:
         weights = jnp.where(mode.active, weights, 0.0)
         return mode._replace(weights=jnp.where(jnp.any(mode.held), weights, mode.weights))
 
-    def least(self, weights: Any, mode: Arguments) -> Any:
-        """The least of `bounds`."""
-        return jnp.min(self.bounds(weights, mode))
-
     def bounds(self, weights: Any, mode: Arguments) -> Any:
-        """What is to stay positive: the weights of what is held and, for norms, 1 − ‖v‖."""
+        """What is to stay positive: of each pair the weights of both, and 1 − ‖v‖ of its norm."""
         if not len(mode.base):
             return jnp.ones(1)
         held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))

@@ -35,6 +35,7 @@ class Held(NamedTuple):
     Attributes:
         rows: unit gradients of the held keys' differences, (pairs, d); 0 for padding.
         lengths: of the gradients.
+        gaps: of the held keys, over these lengths.
         slope: the gradient of the mixed piece.
         tangent: its part along the tie.
         forces: the rest of it as Σ forces_i rows_i.
@@ -44,6 +45,7 @@ class Held(NamedTuple):
 
     rows: Any
     lengths: Any
+    gaps: Any
     slope: Any
     tangent: Any
     forces: Any
@@ -153,10 +155,10 @@ class Fields:
 
     # ---- what is held
 
-    def rows(self, y: Any, mode: Arguments) -> tuple[Any, Any]:
-        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths), a few at a
-        time; 0 for padding, and where a gradient is 0."""
-        _, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
+    def rows(self, y: Any, mode: Arguments) -> tuple[Any, Any, Any]:
+        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths, all keys), a
+        few at a time; 0 for padding, and where a gradient is 0."""
+        keys, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
         n, pairs = self.gated.size, len(mode.base)
 
         def one(base: Any, other: Any) -> Any:
@@ -173,12 +175,15 @@ class Fields:
             return put(rows, unit), put(lengths, length)
 
         chunks = (jnp.sum(mode.held) + _CHUNK - 1) // _CHUNK
-        return lax.fori_loop(0, chunks, some, (jnp.zeros((pairs, y.size)), jnp.zeros(pairs)))
+        nothing = jnp.zeros((pairs, y.size)), jnp.zeros(pairs)
+        return *lax.fori_loop(0, chunks, some, nothing), keys
 
     def held(self, y: Any, mode: Arguments) -> Held:
         slope = self.slope(y, mode.weights)
-        rows, lengths = self.rows(y, mode)
-        return Held(rows, lengths, slope, *projected(slope, rows, jnp.sum(mode.held)))
+        rows, lengths, keys = self.rows(y, mode)
+        gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
+        gaps = gaps / jnp.where(lengths > 0, lengths, 1.0)
+        return Held(rows, lengths, gaps, slope, *projected(slope, rows, jnp.sum(mode.held)))
 
     def velocity(self, y: Any, mode: Arguments) -> Any:
         slope = self.slope(y, mode.weights)
@@ -186,7 +191,7 @@ class Fields:
             return -slope
 
         def tangent() -> Any:
-            rows, _ = self.rows(y, mode)
+            rows, *_ = self.rows(y, mode)
             return tangential(slope, rows, jnp.sum(mode.held))
 
         return -lax.cond(mode.held[0], tangent, lambda: slope)
@@ -248,7 +253,7 @@ class Fields:
 
     # ---- multipliers
 
-    def multipliers(self, y: Any, keys: Any, mode: Arguments) -> Multipliers:
+    def multipliers(self, y: Any, mode: Arguments) -> Multipliers:
         """Weights under which the mixed gradient is along the tie.
 
         The gradient is linear in the weights of one choice and multilinear in all: Newton's method
@@ -284,13 +289,11 @@ class Fields:
         weights = jnp.asarray(mode.weights)
         nothing, none = jnp.zeros_like(y), jnp.zeros(len(mode.base))
         rows = jnp.zeros((len(mode.base), y.size))
-        held = Held(rows, none, nothing, nothing, none, jnp.asarray(1.0))
+        held = Held(rows, none, none, nothing, nothing, none, jnp.asarray(1.0))
         blank = _Newton(weights, jnp.asarray(0.0), none, held, nothing, nothing)
         m = lax.while_loop(goes_on, newton, (0, weights, blank))[2]
         lengths = m.held.lengths
-        gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
-        gaps = gaps / jnp.where(lengths > 0, lengths, 1.0)
-        onto = nearest(y, gaps, m.held.rows, jnp.sum(mode.held))
+        onto = nearest(y, m.held.gaps, m.held.rows, jnp.sum(mode.held))
         scale = jnp.linalg.norm(m.slope) + jnp.max(jnp.abs(m.turns), initial=0.0)
         return Multipliers(
             m.weights, m.misfit, m.turns, lengths, m.held.pivot, m.slope, m.velocity, onto, scale
@@ -331,26 +334,25 @@ class Fields:
     # ---- all at once
 
     def look(self, y: Any, mode: Arguments) -> Look:
-        value, keys, _ = self.program(y, mode.weights)
-
-        def watched(y: Any) -> tuple[Any, Any]:
-            _, keys, roots = self.program(y, mode.weights)
-            return self.margins(keys, roots, mode), keys
+        def watched(y: Any) -> tuple[Any, Any, Any]:
+            value, keys, roots = self.program(y, mode.weights)
+            return self.margins(keys, roots, mode), keys, value
 
         if len(mode.base):
             m = lax.cond(
                 mode.held[0],
-                lambda: self.multipliers(y, keys, mode),
+                lambda: self.multipliers(y, mode),
                 lambda: self.without_multipliers(y, mode),
             )
         else:
             m = self.without_multipliers(y, mode)
-        (margins, _), (watched_rates, rates) = jax.jvp(watched, (y,), (m.velocity,))
+        found, rates = jax.jvp(watched, (y,), (m.velocity,))
+        (margins, keys, value), (watched_rates, key_rates, _) = found, rates
         return Look(
             y=y,
             value=value,
             keys=keys,
-            rates=rates,
+            rates=key_rates,
             onto=m.onto,
             slope=m.slope,
             velocity=m.velocity,
@@ -366,7 +368,7 @@ class Fields:
 
     def tied(self, y: Any, mode: Arguments) -> Tied:
         """Under the mode's own weights."""
-        rows, lengths = self.rows(y, mode)
+        rows, lengths, _ = self.rows(y, mode)
         return Tied(self.turns(y, jnp.asarray(mode.weights), mode, lengths), rows)
 
     def turn(self, y: Any, weights: Any, step: Any, along: Any) -> Any:

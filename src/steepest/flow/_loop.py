@@ -27,10 +27,10 @@ from steepest.flow._carry import (
     SLIDES,
     STEPS,
     Carry,
+    Made,
 )
 from steepest.flow._crossing import LEFT, Crossings
 from steepest.flow._dips import Stretch
-from steepest.flow._events import KINDS, Kind
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
 from steepest.flow._samples import Samples
@@ -118,23 +118,26 @@ class Loop:
             pulled = s.pulled + spent * jnp.sum(mode.held)
             step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
             c = c._replace(step=step)
-            bounds = self._bounds(found, mode)
-            holds = self.crossings.is_consistent(found, mode)
-            c = lax.switch(
+            weights = self.crossings.bounds(found.multipliers, mode)
+            least, bounds = jnp.min(weights), self._bounds(weights, found, mode)
+            holds = self.crossings.is_consistent(found, least, mode)
+            nothing = Made(no, zero, zero, s.mode)
+            c, made = lax.switch(
                 phase,
                 [
-                    lambda: self._ended(c, bounds, accepted),
-                    lambda: self._sampled(c, bounds),
-                    lambda: self._located(c, bounds, limits),
-                    lambda: self._looked(c),
-                    lambda: self._left(c, bounds),
-                    lambda: self._arrived(c, limits),
-                    lambda: self._crossed(c, mode, holds, limits),
-                    lambda: self._begun(c, mode, holds, limits),
-                    lambda: self._released(c, mode, holds, limits),
-                    lambda: self._passed(c, mode, holds),
+                    lambda: (self._ended(c, bounds, accepted), nothing),
+                    lambda: (self._sampled(c, bounds), nothing),
+                    lambda: (self._located(c, least, bounds, limits), nothing),
+                    lambda: (self._looked(c), nothing),
+                    lambda: (self._left(c, bounds), nothing),
+                    lambda: (self._arrived(c, weights, limits), nothing),
+                    lambda: self._crossed(c, mode, holds),
+                    lambda: self._begun(c, mode, holds),
+                    lambda: self._released(c, mode, holds),
+                    lambda: (self._passed(c, mode, holds), nothing),
                 ],
             )
+            c = lax.cond(made.clear, lambda: self._made(c, made, limits), lambda: c)
             # Beyond an event nothing is known of the step before.
             known = ~turns | (c.phase != STEPS)
             return c._replace(
@@ -144,7 +147,10 @@ class Loop:
         phase = jnp.where(limits.tries > 0, STEPS, LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
-        samples = Samples.none(t, self._bounds(nowhere, mode))
+        numbers = jax.eval_shape(
+            lambda: self._bounds(self.crossings.bounds(mode.weights, mode), not_looked, mode)
+        )
+        samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, one_sided,
             0.0 * t, 0.0 * t,
@@ -164,11 +170,12 @@ class Loop:
             t=next_t, y=tried.y, next_t=after, begin=s.t, start=s.y, dense=tried.dense,
             accepted=s.accepted + 1,
         )  # fmt: skip
-        taken = self.watching.watched(taken, keep & limits.watched)
         refused = s._replace(next_t=after, rejected=s.rejected + 1, finite=~too_small)
-        pick = lambda a, b: jnp.where(keep, a, b)
-        step = jax.tree.map(pick, taken, refused)
-        solver = jax.tree.map(pick, tried.solver, c.solver)
+        step, solver = lax.cond(
+            keep,
+            lambda: (self.watching.watched(taken, limits.watched), tried.solver),
+            lambda: (refused, c.solver),
+        )
         share = self.crossings.scales.share(s.y)
         passes = c.jump * (step.t - step.low) <= _WORTH * share
         passes &= (step.t < limits.until) & (s.events < limits.events)
@@ -222,16 +229,15 @@ class Loop:
             late=late,
         )
 
-    def _bounds(self, look: Look, mode: Arguments) -> Any:
-        """What is to stay positive while what is held is held.
+    def _bounds(self, weights: Any, look: Look, mode: Arguments) -> Any:
+        """What is to stay positive while what is held is held, the weights' bounds among it.
 
         Where a gradient vanishes no multipliers may balance any more, or only large ones.
         """
         crossings = self.crossings
-        bounds = crossings.bounds(look.multipliers, mode) + LEFT
         balanced = jnp.where(crossings.is_balanced(look), 1.0, -1.0)
         near = crossings.nearness(look.keys, mode)
-        return jnp.clip(jnp.concatenate([bounds, near, balanced[None]]), -1.0, 1.0)
+        return jnp.clip(jnp.concatenate([weights + LEFT, near, balanced[None]]), -1.0, 1.0)
 
     def _leave(self, c: Carry, least: Any, t: Any) -> Carry:
         """Find out when a multiplier left, if it is out of its bounds at t."""
@@ -276,7 +282,7 @@ class Loop:
         step = c.step._replace(located=jnp.asarray(True))
         return c._replace(phase=jnp.asarray(STEPS), step=step)
 
-    def _located(self, c: Carry, bounds: Any, limits: Limits) -> Carry:
+    def _located(self, c: Carry, least: Any, bounds: Any, limits: Limits) -> Carry:
         """By Newton's method along the flow itself, from the time that the dense output tells."""
         s, look = c.step, c.step.look
         width = s.t - s.begin
@@ -287,12 +293,13 @@ class Loop:
         inside = (after >= s.begin - _SAME_TIME * width) & (after <= s.t)
         after = jnp.maximum(after, s.begin)
         near = jnp.abs(after - c.target) <= _SAME_TIME * width
-        crossing, clear = self.crossings.before(look, after - c.target, width, s.mode)
+        ahead = after - c.target
+        crossing, clear = self.crossings.before(look, least, ahead, width, s.mode)
         # At one instant with an earlier event it is for whoever sees both.
         clear &= (after > s.begin) & (after < limits.until) & (s.events < limits.events)
         there = jnp.where(clear, CROSSES, LOOKS)
         again = jnp.where(c.polished < _POLISHED, LOCATES, STEPS)
-        least = jnp.where(inside & near, jnp.min(bounds), 1.0)
+        found = jnp.where(inside & near, jnp.min(bounds), 1.0)
         c = c._replace(
             phase=jnp.where(inside, jnp.where(near, there, again), STEPS),
             step=s._replace(
@@ -302,7 +309,7 @@ class Loop:
             polished=c.polished + 1,
             crossing=crossing._replace(t=after),
         )
-        return self._leave(c, least, after)
+        return self._leave(c, found, after)
 
     def _turned(self, c: Carry) -> Arguments:
         """The mode that is looked at where something is crossed to, held or let go."""
@@ -317,10 +324,10 @@ class Loop:
             ],
         )
 
-    def _arrived(self, c: Carry, limits: Limits) -> Carry:
+    def _arrived(self, c: Carry, weights: Any, limits: Limits) -> Carry:
         """At where a multiplier left: let go what it says, if that is clear."""
         s = c.step
-        leaving, clear = self.slides.before(s.look, s.mode)
+        leaving, clear = self.slides.before(s.look, weights, s.mode)
         clear &= (s.when > s.begin) & (s.when < limits.until) & (s.events < limits.events)
         there = c.crossing._replace(t=s.when, y=leaving.y)
         return c._replace(
@@ -330,15 +337,15 @@ class Loop:
             leaving=leaving,
         )
 
-    def _crossed(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
+    def _crossed(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """Beyond a crossing: go on there, if that is clear, or slide."""
         s, crossing = c.step, c.crossing
         mode, clear, returns = self.crossings.beyond(crossing, s.look, s.t - s.begin, mode)
         clear &= holds
         slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
         jump = jnp.max(jnp.abs(s.look.slope - crossing.slope), initial=0.0)
-        c = self._made(c, clear, "cross", crossing.other, mode, limits)
-        return c._replace(phase=jnp.where(slides, SLIDES, c.phase), jump=jump)
+        c = c._replace(phase=jnp.where(slides, SLIDES, LOOKS), jump=jump)
+        return c, Made.of(clear, "cross", crossing.other, mode)
 
     def _passed(self, c: Carry, mode: Arguments, holds: Any) -> Carry:
         """At a step's end beyond crossings: go on there, if they are lost in its error."""
@@ -351,35 +358,34 @@ class Loop:
         over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
         return c._replace(
             phase=jnp.where(lost, STEPS, LOCATES),
-            step=jax.tree.map(lambda a, b: jnp.where(lost, a, b), over, s),
+            step=lax.cond(lost, lambda: over, lambda: s),
             jump=jnp.max(jnp.abs(s.look.slope - slope), initial=0.0),
         )
 
-    def _begun(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
+    def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """In a slide: go on in it, if that is clear."""
         mode, clear = self.slides.is_begun(c.step.look, mode)
-        return self._made(c, clear & holds, "slide", c.crossing.other, mode, limits)
+        made = Made.of(clear & holds, "slide", c.crossing.other, mode)
+        return c._replace(phase=jnp.asarray(LOOKS)), made
 
-    def _released(self, c: Carry, mode: Arguments, holds: Any, limits: Limits) -> Carry:
+    def _released(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """After a slide: go on, if that is clear."""
         mode, clear = self.slides.is_ended(c.leaving, c.step.look, mode)
-        return self._made(c, clear & holds, "release", c.leaving.out, mode, limits)
+        made = Made.of(clear & holds, "release", c.leaving.out, mode)
+        return c._replace(phase=jnp.asarray(LOOKS)), made
 
-    def _made(
-        self, c: Carry, clear: Any, kind: Kind, candidate: Any, mode: Arguments, limits: Limits
-    ) -> Carry:
-        """With an event at the time and state that are tried, if it is clear; else a look there."""
+    def _made(self, c: Carry, made: Made, limits: Limits) -> Carry:
+        """With an event at the time and state that were tried."""
         s, (t, y), k = c.step, c.crossing[:2], c.step.events
         width = jnp.maximum(s.t - s.begin, 1e-12 * jnp.maximum(t, 1e-6))
         no = jnp.asarray(False)
-        made = s._replace(
+        step = s._replace(
             t=t, y=y, next_t=jnp.minimum(t + width, limits.end), begin=t, start=y,
-            met=no, located=no, left=no, mode=mode, events=k + 1, times=s.times.at[k].set(t),
-            kinds=s.kinds.at[k].set(KINDS.index(kind)),
-            candidates=s.candidates.at[k].set(candidate),
+            met=no, located=no, left=no, mode=made.mode, events=k + 1, times=s.times.at[k].set(t),
+            kinds=s.kinds.at[k].set(made.kind),
+            candidates=s.candidates.at[k].set(made.candidate),
         )  # fmt: skip
-        step = jax.tree.map(lambda a, b: jnp.where(clear, a, b), made, s)
-        return c._replace(phase=jnp.where(clear, STEPS, LOOKS), step=step)
+        return c._replace(phase=jnp.asarray(STEPS), step=step)
 
 
 def _late(bound: Any) -> Any:

@@ -82,8 +82,11 @@ class Slides:
 
     # ---- what ends
 
-    def before(self, look: Look, mode: Arguments) -> tuple[Leaving, Any]:
-        """(what is to be let go at a look, whether that is one clear weight)."""
+    def before(self, look: Look, bounds: Any, mode: Arguments) -> tuple[Leaving, Any]:
+        """(what is to be let go at a look, whether that is one clear weight).
+
+        bounds: see `Crossings.bounds`.
+        """
         if not len(mode.base):
             return self.none(look.y), jnp.asarray(False)
         is_choice, weights = jnp.asarray(self.is_choice), look.multipliers
@@ -94,12 +97,12 @@ class Slides:
         out = jnp.where(base_out[pair], base[pair], other[pair])
         stays = jnp.where(base_out[pair], other[pair], base[pair])
         room = _BEHIND * look.lengths[pair] * look.scale
-        rest = mode._replace(held=held.at[pair].set(False))
+        rest = bounds.at[jnp.stack([pair, pair + len(held)])].set(1.0)
         clear = (
             (jnp.sum(base_out) + jnp.sum(other_out) == 1)
             & (jnp.sum(held & (base == base[pair])) == 1)
             & (look.turns[pair] > 0)
-            & (self.crossings.least(weights, rest) > CLEAR)
+            & (jnp.min(rest) > CLEAR)
             & ~jnp.any(self.crossings.tied(look.keys, look.onto, mode)[0])
             & self.crossings.no_root(look)
             & (look.pivot > _INDEPENDENT)

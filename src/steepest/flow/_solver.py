@@ -106,7 +106,8 @@ class Solver:
             if tried >= self.max_steps:
                 raise SolverError(
                     f"{self.max_steps} steps were tried and the flow is at t = {t:.6g} of "
-                    f"{request.t1:g}; loosen the tolerances, or try stiff=True."
+                    f"{request.t1:g}, where they are {next_t - t:.2g} long; loosen the tolerances, "
+                    "or try stiff=True. The gradient may be without a bound there."
                 )
         return saving.trajectory(self.y, self.meeting.events)
 
@@ -184,7 +185,7 @@ class Solver:
         if self.through and len(events) >= self.max_events:
             last = f", the last of them {lately}" if lately else ""
             raise SolverError(
-                f"{len(events)} events were made by t = {t:.9g}{last}, and max_events allows no "
+                f"{len(events)} events were met by t = {t:.9g}{last}; max_events allows no "
                 "more. Where they are many at nearly one time, tighten rtol "
                 "and atol."
             )

@@ -70,7 +70,9 @@ class Stepper:
         """
         room = self.control.atol + self.control.rtol * jnp.maximum(jnp.abs(y), jnp.abs(tried.y))
         largest = jnp.max(jnp.abs(tried.error) / room, initial=0.0)
-        factor = jnp.where(largest > 0, share / jnp.where(largest > 0, largest, 1.0), 1.0)
+        # A step that failed has an infinite error already.
+        known = (largest > 0) & jnp.isfinite(largest) & jnp.isfinite(share)
+        factor = jnp.where(known, share / jnp.where(known, largest, 1.0), 1.0)
         return tried._replace(error=tried.error * jnp.maximum(factor, 1.0))
 
     def judge(
