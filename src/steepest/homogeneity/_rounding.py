@@ -35,7 +35,7 @@ def _named(names: str) -> frozenset[str]:
 
 
 # Entries are moved about, chosen or cut: no digit is lost.
-_EXACT = _named(
+EXACT = _named(
     "abs neg sign floor ceil round max min clamp rem is_finite select_n convert_element_type real "
     "imag conj complex eq ne gt ge lt le eq_to lt_to le_to iota reshape broadcast_in_dim transpose "
     "squeeze expand_dims slice dynamic_slice dynamic_update_slice rev concatenate stack unstack "
@@ -44,13 +44,13 @@ _EXACT = _named(
     "reduce_window_min select_and_gather_add bitcast_convert_type"
 )
 # One entry from one, rounded once.
-_ENTRYWISE = _named(
+ENTRYWISE = _named(
     "add add_any sub mul div pow integer_pow square sqrt rsqrt cbrt exp exp2 expm1 log log1p "
     "logistic tanh sinh cosh asinh acosh atanh sin cos tan asin acos atan atan2 erf erfc erf_inv "
     "lgamma digamma nextafter reduce_precision"
 )
 # Sums and products of many, in an order that is not told: each term counts by its own size.
-_MANY = _named(
+MANY = _named(
     "reduce_sum reduce_prod cumsum cumprod cumlogsumexp dot_general conv_general_dilated "
     "reduce_window_sum scatter-add scatter_add scatter-sub scatter_sub scatter-mul scatter_mul "
     "select_and_scatter_add"
@@ -105,14 +105,14 @@ class RandomRounding:
             return values
         if name in ("scan", "while", "cond", "custom_linear_solve"):
             return evaluate_equation(eqn, values, self._inner)
-        if name in _EXACT:
+        if name in EXACT:
             return evaluate(eqn, values)
         eps = EPS
         if name == "reduce_precision":
             eps = _unit(eqn.params["mantissa_bits"])
-        by_largest = name not in _ENTRYWISE and name not in _MANY
+        by_largest = name not in ENTRYWISE and name not in MANY
         given = values
-        if name not in _ENTRYWISE:
+        if name not in ENTRYWISE:
             given = [self._moved(value, EPS, by_largest) for value in values]
         plain = evaluate(eqn, given)
         outs = [self._moved(out, eps, by_largest) for out in plain]

@@ -181,15 +181,15 @@ class _Search:
         near = far = None
         if self.model.dimension <= _MOST_TESTED:
             near, far = self._samples()
-        if near is not None and not len(near(1)[0][0]):
+        if self.mixture is not None and not (len(self._kept(self.mixture, 1)) or self.mixture.lost):
             raise ArgumentError(
                 "the model is not finite at random points near params and inputs like those given; "
                 "give params and inputs at which it is."
             )
         self.near = near
         self.explicit = Explicit(self.model, self._points(1)[0], near, far)
-        if near is not None:
-            self._add_unused(near)
+        if self.mixture is not None:
+            self._add_unused(self.mixture)
         if sum(map(sum, self.shapes)) <= _MOST_SLICES:
             data = len(self.model.rows)
             found = find_rescalings(self.model.closed, self.model.point, data=data)
@@ -236,24 +236,39 @@ class _Search:
 
     def _sample(self, fields: Fields) -> Sample:
         def sample(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-            kept = np.zeros((0, 2, len(self.start)))
-            for _ in range(_TRIES):
-                if len(kept) < count:
-                    at = self._far_points(count)
-                    rows = fields.at(at)
-                    good = np.isfinite(rows).all(1)
-                    kept = np.concatenate([kept, np.stack([at, rows], 1)[good]])
-            return self.model.leaves(kept[:count, 0]), self.model.leaves(kept[:count, 1])
+            kept = self._kept(fields, count)
+            return self.model.leaves(kept[:, 0]), self.model.leaves(kept[:, 1])
 
         return sample
 
+    def _kept(self, fields: Fields, count: int) -> np.ndarray:
+        """(S, 3, D) with S ≤ count: points, fields there, and what rounding makes of these.
+
+        Of given inputs that are not drawn anew none may be left out: what is lost in rounding stays
+        as it is, and is kept by no law.
+        """
+        kept = np.zeros((0, 3, len(self.start)))
+        for _ in range(_TRIES):
+            if len(kept) < count:
+                at = self._far_points(count)
+                drawn = fields.at(at)
+                rows, rounding, good = drawn.moves, drawn.rounding, drawn.good
+                if not self.model.draws_all:
+                    rows = np.where(rows == 0, rounding, rows)
+                    good = np.isfinite(rows).all(1)
+                kept = np.concatenate([kept, np.stack([at, rows, rounding], 1)[good]])
+        return kept[:count]
+
     # ---- laws
 
-    def _add_unused(self, near: Sample) -> None:
-        rows = self._rows(near, self.model.enough)
-        unused = np.flatnonzero(~np.any(rows != 0, 0))
-        most = np.max(np.abs(rows), 0, initial=0.0)
-        self.faint = bool(np.any((most > 0) & (most < _FAINT * np.max(most, initial=0.0))))
+    def _add_unused(self, mixture: Fields) -> None:
+        _, rows, rounding = np.moveaxis(self._kept(mixture, self.model.enough), 1, 0)
+        moved = (rows != 0) | (rounding != 0)  # or would, but for rounding
+        unused = np.flatnonzero(~np.any(moved, 0))
+        clear = np.where(np.abs(rows) > rounding, np.abs(rows), 0.0)
+        most = np.max(clear, 0, initial=0.0)
+        hardly = moved.any(0) & (most <= _FAINT * np.max(most, initial=0.0))
+        self.faint = bool(np.any(hardly)) or (mixture.lost and len(rows) < self.model.enough)
         if len(rows) < self.model.enough or len(unused) > _MOST_UNUSED:
             return
         starts = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)])
@@ -281,7 +296,7 @@ class _Search:
 
     def _add_forms(self) -> None:
         """Linear forms, and balances of slices."""
-        if self.near is None or self.faint:
+        if self.near is None:
             return
         rows = self._rows(self.near, self.model.dimension + self.model.enough)
         if len(rows) > self.model.dimension:
@@ -290,7 +305,7 @@ class _Search:
 
     def _add_all_forms(self, most: int) -> None:
         for forms in (all_products_of_slices, all_products_of_entries):
-            if len(self.explicit) < most and self.near is not None and not self.faint:
+            if len(self.explicit) < most and self.near is not None:
                 self.explicit.add_tested(forms(self.near, self.shapes), _TESTED)
 
     # ---- the count
@@ -302,6 +317,9 @@ class _Search:
         return self._result(None, self.model.dimension, why)
 
     def _counted(self) -> ConservationLaws:
+        if self.faint:
+            why = "not known: at the inputs that were drawn some parameters hardly move the model"
+            return self._result(None, self.model.dimension, why)
         fields, points = Fields(self.model, self.rng), self._points(_POINTS)
         d = self.model.dimension
         most, closed, tried = d, False, False
@@ -321,9 +339,6 @@ class _Search:
         self, fields: Fields, points: np.ndarray, most: int, closed: bool
     ) -> ConservationLaws:
         d, known = self.model.dimension, len(self.explicit)
-        if self.faint:
-            why = "not known: at the inputs that were drawn some parameters hardly move the model"
-            return self._result(None, d, why, known)
         if most < known:  # cannot be, but for rounding
             why = "not known: the ranks of brackets are lost in rounding"
             return self._result(None, d, why, known)

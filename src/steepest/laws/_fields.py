@@ -1,13 +1,14 @@
 """The vector fields ∂_θ ⟨model(θ, x), v⟩ that gradient flow moves along, and their brackets.
 
 A bracket [X, Y] = DY·X − DX·Y is had by forward derivatives of the fields, nested as the brackets
-are. All numbers are float64.
+are. All numbers are float64. What rounding makes of a field is measured: where a softmax saturates
+its rates are tiny and all rounding, and brought to size 1 they would count as a direction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +18,36 @@ from jax.extend import core as jex_core
 from steepest.laws._gates import Mixture
 from steepest.laws._model import Model, flattened
 from steepest.laws._ranges import Path
+from steepest.laws._rounding import with_rounding
 
 _AT_ONCE = 4_000_000  # numbers in a batch of fields
+_CLEAN = 1e-13  # of a field's size: what rounding may make of it
+# What inputs are multiplied by, in turn, where rounding spoils what they lead to.
+_MILDER = (1.0, 1e-1, 1e-2, 1e-4)
+_LOST = 1e9  # more than any number of leaves
+
+
+class Drawn(NamedTuple):
+    """Random fields at points: S of each.
+
+    Attributes:
+        moves: (S, D), the fields brought to size 1.
+        rounding: (S, D), what rounding makes of each of these numbers.
+        good: (S,), whether the model is finite there and the field is more than rounding.
+        x, v, gates: where the fields are taken: inputs, covectors, and gates of the mixture.
+    """
+
+    moves: np.ndarray
+    rounding: np.ndarray
+    good: np.ndarray
+    x: list[np.ndarray]
+    v: np.ndarray
+    gates: np.ndarray
+
+    def put(self, at: np.ndarray, other: Drawn, which: np.ndarray) -> None:
+        """Those of the other at these places."""
+        for mine, others in zip(jax.tree.leaves(self), jax.tree.leaves(other), strict=True):
+            mine[at] = others[which]
 
 
 class Fields:
@@ -29,6 +58,7 @@ class Fields:
 
     Attributes:
         gates: of a mixture, how many choices it mixes.
+        lost: whether a field was lost in rounding, at every input that was tried in its place.
 
     Raises:
         NotMixed: there is no mixture.
@@ -42,57 +72,97 @@ class Fields:
     ):
         self.model, self.rng = model, rng
         self.mixture = None if fixed is None else Mixture(fixed)
+        self.lost = False
         self._compiled: dict[int, Callable[..., Any]] = {}
         self._numbers = 0
         if self.mixture is not None:
-            x, v, _ = self._drawn((1,))
+            x, v, _ = self._random(self.model.chosen(rng, 1), 1.0)
             with jax.enable_x64(True):
                 one = lambda c, t, x, v: self._field(c, x, v, None)(t)
                 first = [a[0] for a in x]
                 jax.eval_shape(one, model.closed.consts, model.start(), first, v[0])
         self.gates = 0 if self.mixture is None else self.mixture.count
         self._numbers = self.mixture.drawn if self.mixture is not None else 0
+        sizes = [int(np.prod(np.shape(leaf))) for leaf in model.point.leaves]
+        self._starts = np.cumsum([0, *[n for n in sizes if n]])[:-1]
 
-    def at(self, points: np.ndarray) -> np.ndarray:
-        """A field at each point (S, D): a random input and covector each, brought to size 1.
+    def at(self, points: np.ndarray) -> Drawn:
+        """A field at each point (S, D), at a random input and covector each.
 
-        A row is NaN where the model is not finite.
+        Where rounding spoils what it says of a leaf milder inputs are tried, and the best is kept.
         """
-        return self.brackets(points, 1)
+        chosen = self.model.chosen(self.rng, len(points))
+        best, spoilt = self._tried(points, chosen, _MILDER[0])
+        for mildness in _MILDER[1:] if self.model.draws_floats else ():
+            left = np.flatnonzero(spoilt)
+            if not len(left):
+                break
+            drawn, bad = self._tried(points[left], chosen[left], mildness)
+            better = bad < spoilt[left]
+            best.put(left[better], drawn, better)
+            spoilt[left[better]] = bad[better]
+        self.lost |= bool(np.any(spoilt == _LOST))
+        return best
 
     def brackets(self, points: np.ndarray, depth: int) -> np.ndarray:
         """A random bracket [X₁, [X₂, … X_depth]] at each point (S, D), of such a size that what is
-        smaller than 1e-14 is rounding."""
-        size = max(
-            1,
-            min(
-                32 if depth > 1 or len(points) < 100 else 256,
-                _AT_ONCE // (self.model.dimension * 2**depth),
-            ),
-        )
-        if depth not in self._compiled:
-            one = lambda c, t, x, v, g, u: self._bracket(depth, c, t, x, v, g, u)
-            self._compiled[depth] = jax.jit(jax.vmap(one, (None, 0, 0, 0, 0, 0)))
-        run, rows = self._compiled[depth], []
+        smaller than 1e-14 is rounding; of depth 1, fields as above."""
+        drawn = self.at(np.repeat(points, depth, 0))
+        if depth == 1:
+            return np.where(drawn.good[:, None], drawn.moves, np.nan)
+        nested = lambda a: a.reshape(len(points), depth, *a.shape[1:])
+        good = nested(drawn.good).all(1)
+        x, v, gates = [nested(a) for a in drawn.x], nested(drawn.v), nested(drawn.gates)
+        probe = self.rng.standard_normal(points.shape)
+        one = lambda *args: self._bracket(depth, *args)
         with jax.enable_x64(True):
-            for start in range(0, len(points), size):
-                batch = points[start : start + size]
-                full = np.resize(batch, (size, batch.shape[1]))
-                x, v, gates = self._drawn((size, depth))
-                probe = self.rng.standard_normal(full.shape)
-                found, scale = run(self.model.closed.consts, full, x, v, gates, probe)
-                found, scale = np.asarray(found)[: len(batch)], np.asarray(scale)[: len(batch)]
-                with np.errstate(all="ignore"):
-                    row = found / np.where(scale == 0, 1.0, scale)[:, None]
-                good = np.isfinite(row).all(1) & np.isfinite(scale)
-                rows.append(np.where(good[:, None], row, np.nan))
-        return np.concatenate(rows)
+            found, scale = self._mapped(depth, one, points, x, v, gates, probe)
+        row = found / np.where(scale == 0, 1.0, scale)[:, None]
+        good &= np.isfinite(row).all(1) & np.isfinite(scale)
+        return np.where(good[:, None], row, np.nan)
 
-    def _drawn(self, lead: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-        count = int(np.prod(lead))
-        x = [a.reshape(*lead, *a.shape[1:]) for a in self.model.draw(self.rng, count)]
-        v = self.rng.standard_normal((*lead, self.model.outputs))
-        return x, v, self.rng.uniform(size=(*lead, self._numbers))
+    def _tried(
+        self, points: np.ndarray, chosen: np.ndarray, mildness: float
+    ) -> tuple[Drawn, np.ndarray]:
+        """Fields, and how many leaves of each are spoilt by rounding."""
+        x, v, gates = self._random(chosen, mildness)
+
+        def measured(c: Any, t: Any, x: Any, v: Any, g: Any) -> Any:
+            return with_rounding(lambda c, t, x, v, g: self._field(c, x, v, g)(t), c, t, x, v, g)
+
+        with jax.enable_x64(True):
+            moves, rounding = self._mapped(1, measured, points, x, v, gates)
+        with np.errstate(all="ignore"):
+            scale = np.linalg.norm(moves, axis=1, keepdims=True)
+            moves, rounding = (a / np.where(scale == 0, 1.0, scale) for a in (moves, rounding))
+            sizes, noises = (np.add.reduceat(a**2, self._starts, 1) for a in (moves, rounding))
+            bad = np.sum(noises > _CLEAN**2 * sizes, 1).astype(float)
+            bad[np.linalg.norm(rounding, axis=1) > _CLEAN] = _LOST
+        bad[~np.isfinite(moves).all(1) | ~np.isfinite(rounding).all(1)] = np.inf
+        return Drawn(moves, rounding, bad < _LOST, x, v, gates), bad
+
+    def _mapped(
+        self, depth: int, one: Callable[..., Any], points: np.ndarray, *args: Any
+    ) -> list[np.ndarray]:
+        """A function of (constants, point, …) at many, in batches of one size."""
+        if depth not in self._compiled:
+            self._compiled[depth] = jax.jit(jax.vmap(one, (None, *[0] * (1 + len(args)))))
+        least = 32 if depth > 1 or len(points) < 100 else 256
+        size = max(1, min(least, _AT_ONCE // (self.model.dimension * 2**depth)))
+        found = []
+        for start in range(0, len(points), size):
+            cut = lambda a, k=start: np.resize(a[k : k + size], (size, *a.shape[1:]))
+            batch = jax.tree.map(cut, (points, *args))
+            outs = self._compiled[depth](self.model.closed.consts, *batch)
+            found.append([np.asarray(out)[: len(points) - start] for out in outs])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _random(
+        self, chosen: np.ndarray, mildness: float
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        x = self.model.draw(self.rng, chosen, mildness)
+        v = self.rng.standard_normal((len(chosen), self.model.outputs))
+        return x, v, self.rng.uniform(size=(len(chosen), self._numbers))
 
     def _field(self, consts: Any, x: Any, v: Any, gates: Any) -> Callable[[Any], Any]:
         def value(flat: Any) -> Any:

@@ -52,6 +52,11 @@ class Model:
         """Whether every leaf of an input is drawn anew."""
         return all(row.dtype.kind == "f" for row in self.rows)
 
+    @property
+    def draws_floats(self) -> bool:
+        """Whether some leaf of an input is drawn anew."""
+        return any(row.dtype.kind == "f" for row in self.rows)
+
     def start(self) -> np.ndarray:
         """The parameters as one vector in float64."""
         return np.concatenate([np.ravel(np.asarray(v, np.float64)) for v in self.point.leaves])
@@ -71,26 +76,37 @@ class Model:
         filled = jex_core.ClosedJaxpr(self.closed.jaxpr, consts)
         return flattened(run_in_double(filled, [*self.leaves(flat), *x]))
 
-    def draw(self, rng: np.random.Generator, count: int) -> list[np.ndarray]:
-        """Inputs, leaf by leaf with a leading axis of `count`: see the module."""
-        if not self.rows:
-            return []
-        given = len(self.rows[0])
-        # Each once before one comes again.
+    def chosen(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Which of the given inputs to draw around: each once before one comes again."""
+        given = len(self.rows[0]) if self.rows else 1
         rounds = [rng.permutation(given) for _ in range(-(-count // given))]
-        chosen = np.concatenate(rounds)[:count]
+        return np.concatenate(rounds)[:count]
+
+    def draw(
+        self, rng: np.random.Generator, chosen: np.ndarray, mildness: float = 1.0
+    ) -> list[np.ndarray]:
+        """An input for each of the chosen ones, leaf by leaf with a leading axis: see the module.
+
+        Args:
+            rng: what draws.
+            chosen: see there.
+            mildness: what all floats are multiplied by.
+        """
+        count = len(chosen)
         scale = 10 ** rng.uniform(-1, 1, count)
-        # A third as given, a third around what was given, a third anywhere.
-        kept, noise = rng.choice([(1.0, 0.0), (1.0, 1.0), (0.0, 1.0)], count).T
-        scale = np.where(noise == 0, 1.0, scale)
+        # As given, around what was given, anywhere, and anywhere at size 1: where the units of a
+        # network do not saturate, though those given may saturate all.
+        kinds = [(1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+        kept, noise, plain = rng.choice(kinds, count).T
+        scale = np.where(kept > noise, 1.0, scale) * mildness
         drawn = []
         for rows in self.rows:
             x = rows[chosen]
             if rows.dtype.kind == "f":
                 size = float(np.sqrt(np.mean(rows**2))) or 1.0
                 along = lambda a, rank=x.ndim: a.reshape(-1, *[1] * (rank - 1))
-                x = along(scale * kept) * x
-                x = x + along(scale * noise * size) * rng.standard_normal(x.shape)
+                spread = scale * (noise * size + plain)
+                x = along(scale * kept) * x + along(spread) * rng.standard_normal(x.shape)
             drawn.append(x)
         return drawn
 
