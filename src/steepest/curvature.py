@@ -46,6 +46,21 @@ def a_hair_off(x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
     return x + hair * (1e-7 * max(1.0, float(np.linalg.norm(x))) / np.linalg.norm(hair))
 
 
+def sides(x: Float[np.ndarray, " d"], pairs: int = 2) -> Float[np.ndarray, "n d"]:
+    """Points a hair off x on several sides, mirrored at x, all nearer than `a_hair_off`.
+
+    So that of a point a hair off a tie none is that tie, in one dimension either.
+
+    Example:
+        >>> sides(np.zeros(3)).shape, bool(np.allclose(sides(np.ones(3)).mean(axis=0), 1.0))
+        ((4, 3), True)
+    """
+    hairs = np.random.default_rng(2).standard_normal((pairs, len(x)))
+    hairs /= np.linalg.norm(hairs, axis=1, keepdims=True)
+    hairs *= 1e-7 * max(1.0, float(np.linalg.norm(x))) * np.linspace(0.6, 0.8, pairs)[:, None]
+    return np.concatenate([x + hairs, x - hairs])
+
+
 def curvature_of(program: Program) -> Callable[[list[Any]], Curvature]:
     """leaves → `Curvature` there: dense for few variables, else Lanczos (ARPACK), matrix-free.
 

@@ -1,8 +1,9 @@
 """A local Lipschitz constant: how steep f is in a ball around x.
 
 By the mean value theorem (Lebourg 1975) f is L-Lipschitz on a ball with L = sup |∂f| over it. At
-radius 0 that is the largest norm in ∂f(x), which is computed and proved where ∂f(x) is exact; on a
-ball around x nothing is proved: the number is a lower bound from samples.
+radius 0 that is the largest norm in ∂f(x), proved where ∂f(x) is exact and its farthest point is
+found; on a ball around x nothing is proved: the number is a lower bound, the largest norm that was
+met.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from jaxtyping import PyTree
 from steepest.clarke import clarke
 from steepest.clarke._clarke import generator
 from steepest.clarke._sampling import sampled_hull
-from steepest.convex import BallImage, ConvexSet, Empty, Hull, MinkowskiSum, Zonotope
+from steepest.convex import largest_norm
 from steepest.inputs import function, positive, whole_number
 from steepest.pieces import trace
 
 
 class LipschitzBound(NamedTuple):
-    """An estimate of the Lipschitz constant, and whether it is `proved` to be an upper bound.
+    """The Lipschitz constant, and whether that number is `proved` (to rounding).
 
-    Where it is not proved it may be too small (radius > 0) or too large (radius 0).
+    Where it is not proved it is a bound: from below for a radius > 0, from above (and perhaps
+    infinite) at radius 0.
     """
 
     bound: float
@@ -42,9 +44,11 @@ def local_lipschitz(
 ) -> Callable[..., LipschitzBound]:
     """The Lipschitz constant of f near x: `local_lipschitz(f, radius=r)(x) → (bound, proved)`.
 
-    At radius 0: the largest norm of a subgradient, proved where the differential is exact. At
-    radius r > 0: the largest norm of it and of `samples` gradients in the ball, a lower bound
-    (`proved` False).
+    At radius 0: the largest norm of a subgradient. It is proved where the differential is exact
+    and its farthest point is found: of hulls, of a ball's image, of zonotopes and sums with few
+    vertices or orthogonal parts. Else (`proved` False) it is an upper bound of the norms in
+    `outer`. At radius r > 0: the largest norm of subgradients at x and of gradients at `samples`
+    random points of the ball, a lower bound (`proved` False).
 
     Raises what `clarke` raises, NotLocallyLipschitzError among them.
 
@@ -57,13 +61,11 @@ def local_lipschitz(
 
     def bound(*args: Any, **kwargs: Any) -> LipschitzBound:
         differential = clarke(f, argnums=argnums, key=key)(*args, **kwargs)
-        largest, sharp = largest_norm(
-            differential.inner if differential.exact else differential.outer
-        )
         if radius == 0.0:
-            return LipschitzBound(largest, differential.exact and sharp)
-        if not differential.exact:
-            largest = 0.0
+            extent = largest_norm(differential.outer)
+            if differential.exact and extent.sharp:
+                return LipschitzBound(extent.attained, True)
+            return LipschitzBound(extent.above, False)
 
         def of_x(x: PyTree) -> Any:
             filled = list(args)
@@ -74,29 +76,7 @@ def local_lipschitz(
         scale = max(1.0, *[float(np.abs(leaf).max(initial=0.0)) for leaf in program.start])
         with jax.enable_x64(True):
             near = sampled_hull(program, samples, radius / scale, generator(key))
-        return LipschitzBound(max(largest, largest_norm(near)[0]), False)
+        at_x = largest_norm(differential.inner).attained
+        return LipschitzBound(max(at_x, largest_norm(near).attained), False)
 
     return bound
-
-
-def largest_norm(S: ConvexSet) -> tuple[float, bool]:
-    """(an upper bound of the norm on S, whether it is attained)."""
-    if isinstance(S, Empty):
-        return 0.0, True
-    if isinstance(S, Hull):
-        return float(np.linalg.norm(S.points, axis=1).max()), True
-    if isinstance(S, BallImage) and not np.any(S.center):
-        A = S.A if isinstance(S.A, np.ndarray) else S.A.toarray()
-        return float(np.linalg.norm(A, 2)) if A.size else 0.0, True
-    if isinstance(S, Zonotope) and S.generators.shape[0] == 0:
-        return float(np.linalg.norm(S.center)), True
-    if isinstance(S, MinkowskiSum):
-        parts = [p for p in S.summands if not (p.is_singleton(0.0) and not np.any(p.min_norm()))]
-        if len(parts) == 1:
-            return largest_norm(parts[0])
-    if isinstance(S, Zonotope) and S.generators.shape[0] <= 12:
-        return float(np.linalg.norm(S.vertices, axis=1).max()), True
-    if isinstance(S, MinkowskiSum):
-        return sum(largest_norm(part)[0] for part in S.summands), False
-    low, high = S.bounding_box()
-    return float(np.linalg.norm(np.maximum(np.abs(low), np.abs(high)))), False

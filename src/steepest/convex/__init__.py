@@ -15,5 +15,6 @@ from ._convex_set import ConvexSet as ConvexSet
 from ._empty import Empty as Empty
 from ._everything import Everything as Everything
 from ._hull import Hull as Hull
+from ._largest_norm import largest_norm as largest_norm
 from ._minkowski_sum import MinkowskiSum as MinkowskiSum, minkowski_sum as minkowski_sum
 from ._zonotope import Zonotope as Zonotope

@@ -75,6 +75,12 @@ class Accelerator:
         x, v, gradient = self._advance(eta, m, count, x, v)
         return x, v, flat(gradient)
 
+    def _missing(self, L: float, mu: float, last: int) -> str | None:
+        """That ∇f is NaN, though f is finite, at the lookahead of the last step."""
+        eta, m = coefficients(L, mu)
+        x, v, _ = self.advance(L, mu, last, self.p.program.start, self.still)
+        return self.p.gradient_missing_at(flat(x) + eta * m * flat(v))
+
     def __call__(self, L: float, mu: float, at: Comparator) -> AcceleratedRun:
         p = self.p
         eta, m = coefficients(L, mu)
@@ -83,6 +89,7 @@ class Accelerator:
         finite = np.isfinite(trajectory.values) & np.isfinite(watched["norm"])
         end = len(finite) - 1 if finite.all() else max(int(np.argmin(finite)) - 1, 0)
         trajectory = replace(trajectory, final=p.program.point.restore(trajectory.final))
+        missing = None if finite.all() else self._missing(L, mu, end)
         return AcceleratedRun(
             learning_rate=eta,
             momentum=m,
@@ -94,6 +101,7 @@ class Accelerator:
             rows={name: row[:end] for name, row in rows.items()},
             trajectory=trajectory,
             complete=bool(finite.all()),
+            missing=missing,
             _point=lambda t: flat(self.advance(L, mu, t, p.program.start, self.still)[0]),
         )
 
@@ -115,7 +123,8 @@ class AcceleratedRun:
         values, noise, norms: f(xₖ), how far it may be off, ‖xₖ‖.
         rows: at yₖ, a number a step: see `_watch`.
         trajectory: the run.
-        complete: whether it stayed in the range of float64.
+        complete: whether all its numbers are finite.
+        missing: that it ended since automatic differentiation gives no ∇f, in words; else None.
     """
 
     learning_rate: float
@@ -128,6 +137,7 @@ class AcceleratedRun:
     rows: dict[str, Float[np.ndarray, " steps"]]
     trajectory: Trajectory
     complete: bool
+    missing: str | None
     _point: Callable[[int], np.ndarray] = field(repr=False)
 
     @property

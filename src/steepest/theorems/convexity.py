@@ -8,7 +8,7 @@ from jaxtyping import Float
 from steepest.quadratic import recognise
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
-from steepest.theorems.vectors import in_words
+from steepest.theorems.vectors import in_words, split
 
 _NAME = "f is convex"
 # f may be computed in another order than its gradient: differences below that are rounding.
@@ -94,7 +94,7 @@ def _curved_down(p: Problem, points: Float[np.ndarray, "n d"]) -> str | None:
     """Where, of the two ends, f has a negative curvature, in words; None if at neither."""
     finite = points[np.isfinite(points).all(1)]
     for x in finite[[0, -1]] if len(finite) else ():
-        curvature = p.curvature_near(x)
+        curvature = p.curvature(split(x, p.program.start))
         if curvature.least < -_ROUNDING * curvature.norm:
             return f"the Hessian has the eigenvalue {curvature.least:.6g} near {in_words(x)}"
     return None

@@ -7,6 +7,7 @@ some points of the flow and of a run beside it: measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from steepest.curvature import sides
 from steepest.errors import SolverError
 from steepest.flow import gradient_flow
 from steepest.theorems.certificate import Evidence, Hypothesis
@@ -86,7 +88,8 @@ def integrated(p: Problem, time: float) -> EulerError | Hypothesis:
     )
     points = [split(row, p.program.start) for row in rows]
     bends = p.program.in_double(_bend)
-    found = EulerError(run, time, *_range(p, points), max(float(bends(x)) for x in points))
+    bend = max(_bend_at(p, bends, flat(x)) for x in points)
+    found = EulerError(run, time, *_range(p, points), bend)
     # Beside the flow, where the longest steps that may be taken lead.
     eta = min(time, 0.5 / found.largest) if found.largest > 0 else time
     steps = p.program.in_double(gradient_steps)
@@ -98,6 +101,16 @@ def integrated(p: Problem, time: float) -> EulerError | Hypothesis:
 def _range(p: Problem, points: list[list[Any]]) -> tuple[float, float]:
     curvatures = [p.curvature(x) for x in points if all(np.all(np.isfinite(leaf)) for leaf in x)]
     return min(c.least for c in curvatures), max(c.largest for c in curvatures)
+
+
+def _bend_at(p: Problem, bends: Callable[..., Any], x: Float[np.ndarray, " d"]) -> float:
+    """‖∇²f ∇f‖ at x; where JAX's derivatives are not f's, the largest on the sides of x."""
+    here = float(bends(split(x, p.program.start)))
+    if np.isfinite(here) and not p.derivatives.chooses:
+        return here
+    around = [float(bends(split(side, p.program.start))) for side in sides(x)]
+    known = [bend for bend in (here, *around) if np.isfinite(bend)]
+    return max(known, default=here)
 
 
 def _bend(f: Any, leaves: list[Any]) -> Any:

@@ -130,6 +130,8 @@ def _by_euler(p: Problem, points: Sequence[PyTree]) -> Hypothesis:
     for leaves in (*starts, *beside):
         dots, sizes = evaluate(leaves)
         spread = float(np.max(dots) - np.min(dots))
+        if np.isnan(spread):
+            return Hypothesis(_NAME, Evidence.UNKNOWN, "automatic differentiation gives NaN for ∇f")
         if not spread <= 1e-9 * float(np.max(sizes)):
             detail = f"⟨Wᵢ, ∂f/∂Wᵢ⟩ differ between layers by {spread:.3g}"
             return Hypothesis(_NAME, Evidence.VIOLATED, detail)

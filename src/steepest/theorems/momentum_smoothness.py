@@ -48,7 +48,7 @@ def first_guess(p: Problem) -> float:
         return float(p.smoothness)
     if p.quadratic is not None:
         return p.quadratic.norm or 1.0
-    beta = p.curvature_near_start.norm
+    beta = p.curvature_at_start.norm
     return beta if np.isfinite(beta) and beta > 1e-12 else 1.0
 
 
@@ -73,14 +73,14 @@ def settled(p: Problem, runner: Runner, pairs: list[Pair]) -> Smoothness:
         name = "automatic differentiation gives ∇f"
         return Smoothness(worst, Hypothesis(name, Evidence.VIOLATED, contradiction), None, by_pair)
     if p.smoothness is None:
-        beta = max(worst, p.curvature_near_start.norm)
+        beta = max(worst, p.curvature_at_start.norm)
         detail = f"β = {beta:.6g}, the largest change of ∇f between them and ‖∇²f‖ at x0"
         hypothesis = Hypothesis(_NAME, Evidence.MEASURED, detail, beta)
         return Smoothness(beta, hypothesis, None, by_pair)
     beta = float(p.smoothness)
-    detail = f"β = {beta:.6g} given; the runs do not refute it"
+    detail = f"β = {beta:.6g} given; the runs do not refute it by more than its sixth digit"
     evidence = Evidence.GIVEN
-    start = p.curvature_near_start.norm
+    start = p.curvature_at_start.norm
     if worst > beta * (1 + 1e-6):
         evidence = Evidence.VIOLATED
         detail = f"β = {beta:.6g} given; ∇f changes by {worst:.6g} times the distance at {where}"

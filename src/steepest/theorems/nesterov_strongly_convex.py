@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from steepest.inputs import whole_number
-from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
 from steepest.theorems.curves import Curve, Curves
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
@@ -75,12 +75,15 @@ def nesterov_strongly_convex(p: Problem, steps: int = 200) -> Certificate:
     distance = float(np.linalg.norm(flat(p.program.start) - at.x))
     bound = rate**n * max(gap[0] + mu / 2 * distance**2, 0.0)
     above = gap > run.value_rounding  # what lies in the rounding of f is not drawn
-    notes = ()
+    notes, hypotheses = (), found.hypotheses
+    if run.missing is not None and not run.steps:
+        hypotheses += (Hypothesis("the run can be begun", Evidence.UNKNOWN, run.missing),)
     if not run.complete:
-        notes = (f"f or x left the range of float64 after step {run.steps}; compared up to there",)
+        ended = run.missing or f"f or x left the range of float64 after step {run.steps}"
+        notes = (f"{ended}; compared up to there",)
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=found.hypotheses,
+        hypotheses=hypotheses,
         steps=n,
         measured=gap,
         bound=bound,

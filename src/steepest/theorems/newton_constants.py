@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from steepest.curvature import sides
 from steepest.pieces import has_choices
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.newton_run import NewtonRun, NewtonRunner
@@ -44,6 +45,7 @@ class _Seen:
         quotient: the largest change of ∇²f by distance, and the point it starts from.
         condition: the largest condition number at a point visited.
         jump: where ∇²f jumps on a segment, in words; None where no jump is seen.
+        missing: a point where ∇²f is not finite, in words; None where it is at all of them.
     """
 
     least: tuple[float, str]
@@ -51,6 +53,7 @@ class _Seen:
     quotient: tuple[float, str]
     condition: float
     jump: str | None
+    missing: str | None
 
 
 def constants(
@@ -66,7 +69,11 @@ def constants(
     seen = _look(runner, run, star, has_choices(p.program.closed.jaxpr))
     mu, about_mu = _convexity(p.strong_convexity, seen)
     M, about_M = _lipschitz(p.hessian_lipschitz, seen)
-    return Constants(mu, M, seen.condition, (about_mu, about_M))
+    unknown = ()
+    if seen.missing is not None:
+        detail = f"it is not finite at {seen.missing}"
+        unknown = (Hypothesis("∇²f is known", Evidence.UNKNOWN, detail),)
+    return Constants(mu, M, seen.condition, (about_mu, about_M, *unknown))
 
 
 def _convexity_of_quadratic(
@@ -91,7 +98,7 @@ def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     if value < stated * (1 - 1e-6):
         detail = f"μ = {stated:.6g} given; λ_min(∇²f) = {value:.6g} at {where}"
         return float(stated), Hypothesis(_CONVEX, Evidence.VIOLATED, detail, float(stated))
-    detail = f"μ = {stated:.6g} given; no Hessian seen refutes it"
+    detail = f"μ = {stated:.6g} given; no Hessian seen refutes it by more than its sixth digit"
     return float(stated), Hypothesis(_CONVEX, Evidence.GIVEN, detail, float(stated))
 
 
@@ -106,7 +113,7 @@ def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     if value > stated * (1 + 1e-6):
         detail = f"M = {stated:.6g} given; ∇²f changes by {value:.6g} times the way from {where}"
         return float(stated), Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, float(stated))
-    detail = f"M = {stated:.6g} given; no Hessian seen refutes it"
+    detail = f"M = {stated:.6g} given; no Hessian seen refutes it by more than its sixth digit"
     return float(stated), Hypothesis(_LIPSCHITZ, Evidence.GIVEN, detail, float(stated))
 
 
@@ -114,11 +121,15 @@ def _look(
     runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"], chooses: bool
 ) -> _Seen:
     least = anywhere = (np.inf, in_words(star))
-    quotient, condition, jump = (0.0, in_words(star)), 1.0, None
+    quotient, condition, jump, missing = (0.0, in_words(star)), 1.0, None, None
     for x in run.xs:
-        H = runner.hessian(x)
-        ends = np.linalg.eigvalsh(H)
+        H, off = runner.p.derivatives.hessian(x)
         where = in_words(x)
+        if not np.isfinite(H).all():
+            missing = where
+            continue
+        ends = np.linalg.eigvalsh(H)
+        jump = jump or (_jump_beside(runner, x) if off > 0 else None)
         least = min(least, (float(ends[0]), where))
         anywhere = min(anywhere, (float(ends[0]), where))
         norm = float(np.max(np.abs(ends)))
@@ -130,15 +141,29 @@ def _look(
         looked_at = [(x, H)]
         for share in _NODES:
             point = x + share * (star - x)
-            between = runner.hessian(point)
+            between, unsure = runner.p.derivatives.hessian(point)
+            if not np.isfinite(between).all():
+                missing = in_words(point)
+                continue
             looked_at.append((point, between))
+            jump = jump or (_jump_beside(runner, point) if unsure > 0 else None)
             anywhere = min(anywhere, (float(np.linalg.eigvalsh(between)[0]), in_words(point)))
-            changed = float(np.linalg.norm(H - between, 2))
+            # What is read off the sides of a tie is that far off.
+            changed = float(np.linalg.norm(H - between, 2)) - off - unsure
             if changed > 64 * EPS * len(x) * norm:
                 quotient = max(quotient, (changed / (share * apart), where))
         for ends in itertools.pairwise(looked_at) if chooses and jump is None else ():
             jump = jump or _jump(runner, *ends)
-    return _Seen(least, anywhere, quotient, condition, jump)
+    return _Seen(least, anywhere, quotient, condition, jump, missing)
+
+
+def _jump_beside(runner: NewtonRunner, x: Float[np.ndarray, " d"]) -> str | None:
+    """Where ∇²f jumps between two sides of x, a hair off it, in words."""
+    first = sides(x)[0]
+    last = x - 0.75 * (first - x)
+    return _jump(
+        runner, *((side, runner.p.derivatives.jax_hessian(side)) for side in (first, last))
+    )
 
 
 def _jump(runner: NewtonRunner, first: _Point, last: _Point) -> str | None:
@@ -153,7 +178,8 @@ def _jump(runner: NewtonRunner, first: _Point, last: _Point) -> str | None:
     for halvings in range(1, _HALVINGS + 1):
         if left <= 64 * EPS * len(first[0]) * size or left <= whole * 2.0 ** (-halvings / 2):
             return None
-        point = (first[0] + last[0]) / 2
+        # Beside the middle, where a tie of round numbers would be met.
+        point = first[0] + 0.463 * (last[0] - first[0])
         middle = point, runner.hessian(point)
         if change(first, middle) >= change(middle, last):
             last = middle

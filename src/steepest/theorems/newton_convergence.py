@@ -83,6 +83,7 @@ def newton_convergence(p: Problem, steps: int = 10) -> Certificate:
             return nothing_compared(_STATEMENT, hypotheses)
         known = constants(p, runner, run, star)
         hypotheses = (*hypotheses, *known.hypotheses)
+        notes += () if run.settled is None else (run.settled,)
         squared = _squared(runner, run, star, known, hypotheses)
         invariant = _invariant(runner, run, known, hypotheses)
     return all_of(_STATEMENT, (replace(squared, notes=(*notes, *squared.notes)), invariant))

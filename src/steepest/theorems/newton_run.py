@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from steepest._raising import reraised
+from steepest.curvature import a_hair_off
 from steepest.descent import descend
 from steepest.errors import SolverError
 from steepest.inputs import as_point
 from steepest.methods import newton
-from steepest.pieces import has_choices
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS
@@ -29,12 +29,15 @@ class NewtonRun:
     Attributes:
         xs: x_0, x_1, …, as far as it came.
         stopped: why it did not come further, with the point; None where it did.
-        missing: whether that is a derivative that came out as NaN.
+        missing: whether that is a derivative that automatic differentiation does not give.
+        settled: that it ended at a point where ∇f vanishes, since automatic differentiation gives
+            none of f's derivatives there, in words; else None.
     """
 
     xs: Float[np.ndarray, "points d"]
     stopped: str | None
     missing: bool = False
+    settled: str | None = None
 
     @property
     def evidence(self) -> Evidence:
@@ -65,12 +68,30 @@ class NewtonRunner:
                 with reraised():
                     after = self._step(T, xs[-1])
             except SolverError as error:
-                return NewtonRun(np.array(xs), f"{error} At {in_words(T @ xs[-1])}.")
+                words = f"{error} At {in_words(T @ xs[-1])}."
+                return self._ended(T @ xs[-1], NewtonRun(np.array(xs), words))
             if not np.isfinite(after).all():
                 words = f"∇f or ∇²f is not finite at {in_words(T @ xs[-1])}"
-                return NewtonRun(np.array(xs), words, bool(np.isnan(after).any()))
+                run = NewtonRun(np.array(xs), words, bool(np.isnan(after).any()))
+                return self._ended(T @ xs[-1], run)
             xs.append(after)
         return NewtonRun(np.array(xs), None)
+
+    def _ended(self, x: Float[np.ndarray, " d"], run: NewtonRun) -> NewtonRun:
+        """The run, with what is to be said where JAX's derivatives at its end x are not f's."""
+        own = self.p.derivatives
+        given = own.jax_hessian(x)
+        H, off = own.hessian(x)
+        g = own.gradient(x)
+        same = np.array_equal(given, H) and np.array_equal(g, own.jax_gradient(x))
+        if same or not (np.isfinite(H).all() and np.isfinite(g).all()):
+            return run
+        words = f"automatic differentiation does not give ∇f and ∇²f at {in_words(x)}"
+        steep = off <= 1e-3 * float(np.linalg.norm(H)) and np.linalg.eigvalsh(H)[0] > 0
+        if steep and float(np.linalg.norm(g)) <= self.rounding(x):
+            words += ", where ∇f vanishes to rounding: the run ends there"
+            return replace(run, stopped=None, missing=False, settled=words)
+        return replace(run, stopped=f"{words}; {run.stopped}", missing=True)
 
     def start(self) -> tuple[Float[np.ndarray, " d"], tuple[str, ...]]:
         """x0, or a point a hair off it where a tied choice spoils the Hessian there; with a note.
@@ -79,19 +100,17 @@ class NewtonRunner:
         the function is smooth there.
         """
         x0 = flat(self.p.program.start)
-        at = self.hessian(x0)
-        if not has_choices(self.p.program.closed.jaxpr):
+        self.p.check_dense()
+        if not self.p.derivatives.chooses:
             return x0, ()
-        hair = np.random.default_rng(0).standard_normal(len(x0))
-        hair *= 1e-7 * max(1.0, float(np.linalg.norm(x0))) / np.linalg.norm(hair)
-        beside = self.hessian(x0 + hair)
+        at, beside = (self.p.derivatives.jax_hessian(x) for x in (x0, a_hair_off(x0)))
         if np.linalg.norm(at - beside) <= 1e-3 * np.linalg.norm(beside):
             return x0, ()
         note = (
             "a choice of the program is tied at x0 and spoils ∇²f there: started 1e-7 beside it, "
-            f"at {in_words(x0 + hair)}"
+            f"at {in_words(a_hair_off(x0))}"
         )
-        return x0 + hair, (note,)
+        return a_hair_off(x0), (note,)
 
     def gradient(self, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """∇f at a flat vector."""
@@ -107,7 +126,10 @@ class NewtonRunner:
         A gradient is computed from terms of about ‖∇²f‖‖x‖ and itself, and from others that may
         cancel, which only its third differences show.
         """
-        size = float(np.linalg.norm(self.hessian(x), 2) * np.linalg.norm(x))
+        H = self.hessian(x)
+        if not np.isfinite(H).all():
+            return np.inf
+        size = float(np.linalg.norm(H, 2) * np.linalg.norm(x))
         size += float(np.linalg.norm(self.gradient(x)))
         return 4 * EPS * np.sqrt(len(x)) * size + 8 * self.p.gradient_noise(x)
 
@@ -162,14 +184,19 @@ def _soundness(p: Problem, run: NewtonRun) -> tuple[Hypothesis, ...]:
 
 
 def _polished(runner: NewtonRunner, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"] | None:
-    """Newton's method from x until its steps are rounding; None where they never are."""
+    """Newton's method from x, by f's own derivatives, until its steps are rounding; else None."""
     for _ in range(_MOST_STEPS):
-        run = runner(x, 1)
-        if run.stopped is not None:
+        H, g = runner.hessian(x), runner.gradient(x)
+        if not (np.isfinite(H).all() and np.isfinite(g).all()):
             return None
-        length = float(np.linalg.norm(run.xs[1] - x))
-        least = float(np.linalg.eigvalsh(runner.hessian(x))[0])
-        x = run.xs[1]
+        least = float(np.linalg.eigvalsh(H)[0])
+        if not least > 0:
+            return None
+        step = np.linalg.solve(H, g)
+        length = float(np.linalg.norm(step))
+        x = x - step
+        if not np.isfinite(x).all():
+            return None
         if length <= 4 * EPS * float(np.linalg.norm(x)) + 4 * runner.rounding(x) / least:
             return x
     return None

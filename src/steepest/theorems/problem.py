@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from steepest.clarke import clarke
-from steepest.curvature import Curvature, a_hair_off, curvature_of, dense_hessian
+from steepest.curvature import Curvature, a_hair_off
 from steepest.errors import (
     ArgumentError,
     NotLocallyLipschitzError,
@@ -24,8 +24,9 @@ from steepest.errors import (
     UnsupportedPrimitiveError,
 )
 from steepest.inputs import Scalar, as_point, finite_number, function, positive_number
-from steepest.pieces import Program, has_choices, trace
+from steepest.pieces import Program, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
+from steepest.theorems.own_derivatives import OwnDerivatives
 from steepest.theorems.rounding import EPS, third_difference
 from steepest.theorems.vectors import flat, in_words, of_flat, split
 
@@ -130,28 +131,18 @@ class Problem:
         return self.program.in_double(lambda f, leaves: f(leaves))
 
     @cached_property
-    def _gradient(self) -> Callable[..., Any]:
-        return self.program.in_double(lambda f, leaves: jax.grad(f)(leaves))
+    def derivatives(self) -> OwnDerivatives:
+        """∇f and ∇²f, of the function also where JAX's are not."""
+        return OwnDerivatives(self.program)
+
+    def curvature(self, leaves: list[Any]) -> Curvature:
+        """Extreme eigenvalues of the Hessian there; where a choice is tied, on the sides of it."""
+        return self.derivatives.curvature(flat(leaves))
 
     @cached_property
-    def _hessian(self) -> Callable[..., Any]:
-        return self.program.in_double(dense_hessian)
-
-    @cached_property
-    def curvature(self) -> Callable[[list[Any]], Curvature]:
-        """leaves → extreme eigenvalues of the Hessian there."""
-        return curvature_of(self.program)
-
-    @cached_property
-    def curvature_near_start(self) -> Curvature:
-        """`curvature_near` x0."""
-        return self.curvature_near(flat(self.program.start))
-
-    def curvature_near(self, x: Float[np.ndarray, " d"]) -> Curvature:
-        """Extreme eigenvalues of the Hessian at x; a hair off it, where no choice is tied, if f
-        makes any."""
-        beside = a_hair_off(x) if has_choices(self.program.closed.jaxpr) else x
-        return self.curvature(split(beside, self.program.start))
+    def curvature_at_start(self) -> Curvature:
+        """`curvature` at x0."""
+        return self.curvature(self.program.start)
 
     @cached_property
     def value_at_start(self) -> float:
@@ -171,13 +162,20 @@ class Problem:
         Raises:
             ArgumentError: too many variables to write it out.
         """
+        self.check_dense()
+        return self.derivatives.hessian(flat(leaves))[0]
+
+    def check_dense(self) -> None:
+        """That the Hessian can be written out.
+
+        Raises:
+            ArgumentError: too many variables.
+        """
         d = self.program.point.dimension
         if d > LARGEST_DENSE:
             raise ArgumentError(
                 f"x0 has {d} variables; this theorem writes the Hessian out, up to {LARGEST_DENSE}."
             )
-        H = self._hessian(leaves)
-        return (H + H.T) / 2
 
     @cached_property
     def _slopes(self) -> Callable[..., Any]:
@@ -188,12 +186,36 @@ class Problem:
         """Why ∇f(x0) is not known, in words, where it comes out as NaN: a number that f computes
         and leaves out does that, too. None where it is no NaN, or a kink is seen there."""
         x0 = self.program.start
-        if not np.any(np.isnan(self.gradient(x0))) or self._kink(x0) is not None:
+        if (
+            not np.any(np.isnan(self.derivatives.jax_gradient(flat(x0))))
+            or self._kink(x0) is not None
+        ):
             return None
         return (
             f"automatic differentiation gives NaN at {in_words(flat(x0))}, where f is "
             f"{self.value_at_start:.6g}; keep what f leaves out from what it computes by a `where`"
         )
+
+    def gradient_missing_at(self, x: Float[np.ndarray, " d"]) -> str | None:
+        """That JAX's ∇f is NaN at a flat x where f is finite, in words; None where that is not so.
+
+        There a run ends that has not left the range of float64.
+        """
+        if not np.isfinite(x).all() or not math.isfinite(self.value_at(x)):
+            return None
+        if not np.any(np.isnan(self.derivatives.jax_gradient(x))):
+            return None
+        return f"automatic differentiation gives NaN for ∇f at {in_words(x)}, where f is finite"
+
+    def wrong_gradient_at(self, x: Float[np.ndarray, " d"]) -> str | None:
+        """JAX's ∇f at a flat x and f's own, in words, where the two differ."""
+        if not np.isfinite(x).all():
+            return None
+        given, own = self.derivatives.jax_gradient(x), self.derivatives.gradient(x)
+        if not np.isfinite(own).all() or np.array_equal(given, own):
+            return None
+        words = [in_words(g).removeprefix("x = ") for g in (given, own)]
+        return f"{words[0]}, where f has {words[1]}, at {in_words(x)}"
 
     def gradient_contradiction(self) -> str | None:
         """Where ∇f, as differentiated, is not f's at x0, in words; None where no such is seen.
@@ -225,9 +247,10 @@ class Problem:
     def kink(self, leaves: list[Any]) -> str | None:
         """Where f is seen not to be differentiable at a point, in words; None where it is not seen.
 
-        Asked of programs with choices only (max, abs, where, …).
+        Asked of programs with choices only (max, abs, where, …). Choices that tie to the precision
+        of the program's dtype are one kink for `clarke`; that ∇f jumps there must be seen, too.
         """
-        return self._kink(leaves) if has_choices(self.program.closed.jaxpr) else None
+        return self._kink(leaves) if self.derivatives.chooses else None
 
     def _kink(self, leaves: list[Any]) -> str | None:
         try:
@@ -236,7 +259,9 @@ class Problem:
             return str(error)
         except (UnsupportedPrimitiveError, TooManyPiecesError, UnprovedError):
             return None
-        return repr(differential) if differential.is_singleton is False else None
+        if differential.is_singleton is not False or self.derivatives.jumps(flat(leaves)) is False:
+            return None
+        return repr(differential)
 
     @cached_property
     def _third_differences(self) -> Callable[..., Any]:
@@ -263,12 +288,16 @@ class Problem:
         return self.program.in_double(difference)
 
     def gradient_noise(self, x: Float[np.ndarray, " d"]) -> float:
-        """The length of ∇f's third difference over a few units in the last place: its rounding."""
-        return float(self._gradient_third_difference(x))
+        """The length of ∇f's third difference over a few units in the last place: its rounding.
+
+        A hair off x where ∇f comes out as NaN at it.
+        """
+        here = float(self._gradient_third_difference(x))
+        return float(self._gradient_third_difference(a_hair_off(x))) if math.isnan(here) else here
 
     def gradient(self, leaves: list[Any]) -> Float[np.ndarray, " d"]:
-        """∇f, flattened leaf by leaf, in float64."""
-        return flat(self._gradient(leaves))
+        """∇f, of the function where it has one, flattened leaf by leaf, in float64."""
+        return self.derivatives.gradient(flat(leaves))
 
 
 def _slopes(f: Any, leaves: list[Any], direction: list[Any], width: Any) -> tuple[Any, Any]:

@@ -98,31 +98,36 @@ def _looks_affine(p: Problem, name: str, H: Float[np.ndarray, "d d"]) -> Hypothe
 
 
 def stated_constants(p: Problem, model: QuadraticModel) -> list[Hypothesis]:
-    """What the user states of μ and β, against the eigenvalues."""
+    """What the user states of μ and β, against the eigenvalues.
+
+    A constant that is the eigenvalue to the digits of a float32, or as printed, stands for it.
+    """
     found = "proved" if model.proved else "measured"
     stated: list[Hypothesis] = []
     if p.smoothness is not None:
         right = bool(p.smoothness >= model.largest * (1 - 1e-6) - model.rounding)
+        rounded = bool(p.smoothness < model.largest)
         stated.append(
-            _stated("smoothness", float(p.smoothness), right, f"λₘₐₓ = {model.largest:.6g}", found)
+            _stated("smoothness", float(p.smoothness), right, "λₘₐₓ", model.largest, rounded, found)
         )
     if p.strong_convexity is not None:
         right = bool(p.strong_convexity <= model.least * (1 + 1e-6) + model.rounding)
+        value, rounded = float(p.strong_convexity), bool(p.strong_convexity > model.least)
         stated.append(
-            _stated(
-                "strong_convexity",
-                float(p.strong_convexity),
-                right,
-                f"λₘᵢₙ = {model.least:.6g}",
-                found,
-            )
+            _stated("strong_convexity", value, right, "λₘᵢₙ", model.least, rounded, found)
         )
     return stated
 
 
-def _stated(name: str, value: float, right: bool, eigenvalue: str, found: str) -> Hypothesis:
+def _stated(
+    name: str, value: float, right: bool, symbol: str, true: float, rounded: bool, found: str
+) -> Hypothesis:
     evidence = Evidence(found) if right else Evidence.VIOLATED
-    return Hypothesis(f"{name} = {value:.6g} as stated", evidence, f"{eigenvalue}, {found}", value)
+    detail = f"{symbol} = {true:.9g}, {found}"
+    if right and rounded:
+        detail = f"{value:.9g} given; {detail}, which it rounds, is taken"
+        return Hypothesis(f"{name} = {true:.9g}, as stated to rounding", evidence, detail, true)
+    return Hypothesis(f"{name} = {value:.9g} as stated", evidence, detail, value)
 
 
 def definite(model: QuadraticModel) -> Hypothesis:
@@ -250,5 +255,5 @@ def run_to(
     notes = ()
     if not finite.all():
         step = int(np.argmin(finite))
-        notes = (f"x left the range of float64 at step {step}; compared where it is finite",)
+        notes = (f"x is not finite at step {step}; compared where it is",)
     return DistanceRun(trajectory, distances, each + smallest, notes)

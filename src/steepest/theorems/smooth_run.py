@@ -73,6 +73,9 @@ def smooth_run(p: Problem, steps: int) -> SmoothRun:
     if p.quadratic is not None:
         return _proved(p, run)
     watched = _measured(p, run) if p.smoothness is None else _given(run, float(p.smoothness))
+    wrong = run.wrong_gradient(watched)
+    if wrong is not None:
+        return replace(watched, hypotheses=(wrong,))
     kink = p.kink(run.last_point(watched))
     name = "f is differentiable at the last point"
     found = None if kink is None else Hypothesis(name, Evidence.VIOLATED, kink)
@@ -96,8 +99,10 @@ def _proved(p: Problem, run: _Runner) -> SmoothRun:
         beta = float(p.smoothness)
         enough = beta >= true * (1 - 1e-6) - quadratic.rounding
         evidence = Evidence.PROVED if enough else Evidence.VIOLATED
-        hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"β = {beta:.9g} given; {read}", beta)
-        beta = max(beta, true) if enough else beta  # a constant given in float32, say
+        given = f"β = {beta:.9g} given"
+        if enough and beta < true:  # a constant given in float32, or as printed
+            given, beta = f"{given}, for which the β = {true:.9g} that it rounds is taken", true
+        hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"{given}; {read}", beta)
     watched = run(beta)
     return replace(watched, hypotheses=(hypothesis,))
 
@@ -108,14 +113,19 @@ def _given(run: _Runner, beta: float) -> SmoothRun:
     hypothesis = Hypothesis(
         _LIPSCHITZ,
         Evidence.VIOLATED if against else Evidence.GIVEN,
-        f"β = {beta:.6g} given" + (f"; {against}" if against else "; the run does not refute it"),
+        f"β = {beta:.6g} given"
+        + (
+            f"; {against}"
+            if against
+            else "; the run does not refute it by more than its sixth digit"
+        ),
         float(beta),
     )
     return replace(watched, hypotheses=(hypothesis,))
 
 
 def _measured(p: Problem, run: _Runner) -> SmoothRun:
-    beta = p.curvature_near_start.norm
+    beta = p.curvature_at_start.norm
     if not np.isfinite(beta):
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.UNKNOWN, "∇²f(x0) is not finite")
         return replace(run(1.0), hypotheses=(hypothesis,))
@@ -173,11 +183,12 @@ class _Runner:
         watched = trajectory.monitors.pop("watched")
         diverged = int(trajectory.divergence.step)
         end = self.steps if diverged < 0 else max(diverged - 1, 0)
-        note = (
-            (f"f or x left the range of float64 at step {diverged}; compared up to there",)
-            if diverged >= 0
-            else ()
-        )
+        note = ()
+        if diverged >= 0:
+            last = flat(self.at_step(1 / beta, end, self.p.program.start))
+            ended = self.p.gradient_missing_at(last)
+            ended = ended or f"f or x left the range of float64 at step {diverged}"
+            note = (f"{ended}; compared up to there",)
         f, g = trajectory.values[: end + 1], watched["gradient_norm"][: end + 1]
         sigma = noise(watched["third_difference"][: end + 1])
         sizes = watched["norm"][: end + 1]
@@ -222,13 +233,25 @@ class _Runner:
                 return f"‖∇²f‖ = {curvature:.6g} {where}"
         return None
 
+    def wrong_gradient(self, run: SmoothRun) -> Hypothesis | None:
+        """Where a step contradicts β, and JAX's gradient there is not f's; else None."""
+        against = self._steep(run) | (run.guaranteed > run.decrease + run.allowance)
+        for t in np.flatnonzero(against)[:1]:
+            for k in (int(t), int(t) + 1):
+                x = flat(self.at_step(1 / run.smoothness, k, self.p.program.start))
+                wrong = self.p.wrong_gradient_at(x)
+                if wrong is not None:
+                    name = "automatic differentiation gives ∇f"
+                    return Hypothesis(name, Evidence.VIOLATED, f"at step {k} it gives {wrong}")
+        return None
+
     def without_curvature(self, run: SmoothRun) -> str:
         """At which of its ends ∇²f is NaN, which says nothing of β; in words."""
         return " and ".join(where for where, norm in self._curvatures(run) if np.isnan(norm))
 
     def _curvatures(self, run: SmoothRun) -> list[tuple[str, float]]:
         last = self.p.curvature(self.last_point(run)).norm if len(run.decrease) else 0.0
-        return [("at x0", self.p.curvature_near_start.norm), ("at the last point", last)]
+        return [("at x0", self.p.curvature_at_start.norm), ("at the last point", last)]
 
     def _steep(self, run: SmoothRun) -> np.ndarray:
         """At which steps ∇f changes by more than β times their length."""

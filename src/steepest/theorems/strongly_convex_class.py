@@ -98,7 +98,7 @@ class _Search:
 
     def settle(self) -> StronglyConvexRun:
         p = self.p
-        here = p.curvature_near_start
+        here = p.curvature_at_start
         given_L, given_mu = p.smoothness, p.strong_convexity or None
         finite = np.isfinite(here.norm)
         L = float(given_L or (here.norm if finite and here.norm > 0 else 1.0))
@@ -154,7 +154,7 @@ class _Search:
         too_steep = too_steep or _leaves(run, L)
         if mu <= _FLAT * L:
             too_flat = f"no more than rounding beside β = {L:.3g}; {_where(p)}", 0.0
-        if not minimum.exists or not run.complete:
+        if not minimum.exists or not (run.complete or run.missing):
             return too_flat, too_steep
         for where, curvature in self._curvatures(run, minimum):
             if too_steep is None and curvature.norm > L * (1 + 1e-6):
@@ -167,7 +167,7 @@ class _Search:
 
     def _curvatures(self, run: AcceleratedRun, minimum: Comparator) -> list[tuple[str, Any]]:
         p, like = self.p, self.p.program.start
-        seen = [(_where(p), p.curvature_near_start)]
+        seen = [(_where(p), p.curvature_at_start)]
         for t in dict.fromkeys((run.steps // 4, run.steps)):
             x = run.point(t)
             seen.append((f"at step {t}, {in_words(x)}", p.curvature(split(x, like))))
@@ -192,7 +192,12 @@ def _about(
     if against is not None:
         return Hypothesis(name, Evidence.VIOLATED, f"{origin}; {against[0]}", value)
     if given:
-        return Hypothesis(name, Evidence.GIVEN, f"{origin}; nothing seen refutes it", value)
+        return Hypothesis(
+            name,
+            Evidence.GIVEN,
+            f"{origin}; nothing seen refutes it by more than its sixth digit",
+            value,
+        )
     detail = f"{origin}: curvature, and what the proof asks of every step"
     return Hypothesis(name, Evidence.MEASURED, detail, value)
 
@@ -215,7 +220,8 @@ def _where(p: Problem) -> str:
 
 
 def _leaves(run: AcceleratedRun, L: float) -> Contradiction | None:
-    return None if run.complete else ("the run leaves the range of float64", 2 * L)
+    ended = run.complete or run.missing is not None
+    return None if ended else ("the run leaves the range of float64", 2 * L)
 
 
 def _nothing(p: Problem) -> Comparator:
