@@ -126,7 +126,7 @@ WRONG = [
         "loss: ",
         "shape (4,)",
     ),
-    ("def loss(self, params, batch, key): return 3", "loss: ", "int32, not a real float"),
+    ("def loss(self, params, batch, key): return 3", "loss: ", "int, not a real float"),
     ("def loss(self, params, batch, key): return None", "loss: ", "None"),
     ("def loss(self, params, batch, key): return jnp.log(-1.0)", "loss is nan", "first 4 examples"),
     ("def loss(self, params, batch): return 1.0", "loss: ", "TypeError"),
