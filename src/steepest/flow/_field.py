@@ -232,7 +232,7 @@ class Fields:
         _, keys, roots = self.program(y, mode.weights)
         return self.margins(keys, roots, mode)
 
-    def turned(self, y: Any, error: Any, mode: Arguments) -> Any:
+    def turned_norms(self, y: Any, error: Any, mode: Arguments) -> Any:
         """How far an error turns the norms that are not zero, in shares of what it may.
 
         Near its zero a norm's gradient turns fast. Errors of the tolerance's size keep turning it

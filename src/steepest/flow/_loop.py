@@ -161,7 +161,9 @@ class Loop:
         s, end = c.step, limits.end
         error = tried.error
         if self.fields.gated.norms:
-            tried = self.stepper.raised(s.y, tried, self.fields.turned(tried.y, error, s.mode))
+            tried = self.stepper.raised(
+                s.y, tried, self.fields.turned_norms(tried.y, error, s.mode)
+            )
         keep, after, controller = self.stepper.judge(s.t, next_t, s.y, tried, c.controller, s.mode)
         # The last stretch is not left to a step of rounding's size.
         after = jnp.where(after > end - 1e-12 * jnp.abs(end - s.t), end, after)

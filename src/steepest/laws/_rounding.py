@@ -23,6 +23,8 @@ from steepest.pieces._double import IDENTITIES, evaluate_equation
 from steepest.pieces._interpret import interpret
 
 _DRAWINGS = 2
+# They hand numbers on as they are, or to the programs that they run.
+_UNMOVED = EXACT | IDENTITIES | {"scan", "while", "cond", "custom_linear_solve"}
 _LOST = 1e-60  # so small a number may be the rest of one that left the range: rounded to 0, or not
 # Their results are not 0, unless an argument is.
 _POSITIVE = frozenset(["exp", "exp2", "logistic", "erfc"])
@@ -60,16 +62,9 @@ class _Drawing:
         return interpret(closed, args, constant, lambda eqn, v, _: self._equation(eqn, v))
 
     def _equation(self, eqn: jex_core.JaxprEqn, values: list[Any]) -> list[Any]:
-        inner = called_jaxpr(eqn)
-        if inner is not None:
-            return self.run(inner, values)
         name = eqn.primitive.name
-        if name in IDENTITIES:
-            return values
-        if name in ("scan", "while", "cond", "custom_linear_solve"):
+        if called_jaxpr(eqn) is not None or name in _UNMOVED:
             return evaluate_equation(eqn, values, self.run)
-        if name in EXACT:
-            return evaluate_equation(eqn, values)
         if name in ENTRYWISE:
             outs = [self._moved(out) for out in evaluate_equation(eqn, values)]
             return [self._within_range(name, out, values) for out in outs]
