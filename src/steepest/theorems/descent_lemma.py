@@ -32,7 +32,8 @@ def descent_lemma(p: Problem, steps: int = 200) -> Certificate:
     Hypothesis: ∇f is β-Lipschitz where the run goes. It is *proved* where the program is a
     quadratic, *given* where the problem states a smoothness and neither the run nor the curvature
     at its two ends refutes it, else *measured*: ‖∇²f(x0)‖, doubled while the run refutes it;
-    a step over which ∇f jumps *violates* it.
+    a step that refutes it by a jump of ∇f, a quarter or more of its change there, *violates* it.
+    Kinks with smaller jumps that the run steps over are not seen.
 
     Args:
         p: the problem.
