@@ -5,3 +5,8 @@ from steepest.flow._gradient_flow import gradient_flow as gradient_flow
 from steepest.flow._gradient_inclusion import gradient_inclusion as gradient_inclusion
 from steepest.flow._kinks_on_path import refuse_kinks_of as refuse_kinks_of
 from steepest.flow._momentum_flow import momentum_flow as momentum_flow
+from steepest.flow._passed_kinks import (
+    KinksPassed as KinksPassed,
+    TooManyTurns as TooManyTurns,
+    straight as straight,
+)

@@ -102,7 +102,7 @@ def momentum_flow(
         seconds = time.perf_counter() - began
         there = ts <= reached
         size = float(np.max(np.abs(request.start), initial=0.0))
-        refuse_kinks(gated, request, ts[there], xs[there], vs[there], atol + rtol * size)
+        refuse_kinks(request.program, ts[there], xs[there], vs[there], atol + rtol * size)
         if not there.all():
             raise SolverError(
                 f"the momentum flow came to t = {float(reached):.6g} of {float(t1):g} in "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -13,11 +13,14 @@ from jax import lax
 from jaxtyping import Float
 
 from steepest.descent import descend
+from steepest.flow import straight
 from steepest.methods import nesterov
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS, noise, third_difference
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
+
+_AT_ONCE = 2**22  # numbers of a run that are kept at a time
 
 Contradiction = tuple[str, float]  # in words, and a constant that would not be contradicted
 
@@ -50,6 +53,8 @@ class Accelerator:
         self.steps = steps
         self._run = p.program.in_double(self._watched)
         self._advance = p.program.in_double(_advance)
+        self._rows = max(1, min(steps, _AT_ONCE // max(2 * p.program.point.dimension, 1)))
+        self._some = p.program.in_double(lambda f, eta, m, x, v: _path(f, eta, m, self._rows, x, v))
         self.still = [np.zeros_like(leaf) for leaf in p.program.start]
 
     def _watched(self, f: Any, eta: Any, m: Any, leaves: Any, middle: Any) -> Any:
@@ -74,6 +79,17 @@ class Accelerator:
         eta, m = coefficients(L, mu)
         x, v, gradient = self._advance(eta, m, count, x, v)
         return x, v, flat(gradient)
+
+    def ways(self, L: float, mu: float, steps: int) -> Iterator[Float[np.ndarray, "n 4 d"]]:
+        """The ways x_k → y_k → x_{k+1} of a run, some at a time, with the last one before them."""
+        eta, m = coefficients(L, mu)
+        x, v = self.p.program.start, self.still
+        kept = flat(x)[None]
+        while steps > 0:
+            x, v, points = self._some(eta, m, x, v)
+            points = points[: 2 * steps]
+            yield straight(np.concatenate([kept, points]))
+            kept, steps = points[-2:], steps - len(points) // 2
 
     def _missing(self, L: float, mu: float, last: int) -> str | None:
         """That ∇f is NaN, though f is finite, at the lookahead of the last step."""
@@ -253,12 +269,29 @@ def _watch(f: Any, eta: Any, m: Any, middle: Any, carry: Any) -> Any:
 
 
 def _advance(f: Any, eta: Any, m: Any, count: Any, x: Any, v: Any) -> Any:
-    def step(_: Any, carry: Any) -> Any:
-        x, v = carry
-        gradient = jax.grad(f)(jax.tree.map(lambda a, b: a + eta * m * b, x, v))
-        v = jax.tree.map(lambda b, g: m * b - g, v, gradient)
-        return jax.tree.map(lambda a, b: a + eta * b, x, v), v
-
-    as_arrays = lambda leaves: [jnp.asarray(leaf) for leaf in leaves]
-    x, v = lax.fori_loop(0, count, step, (as_arrays(x), as_arrays(v)))
+    step = lambda _, carry: _step(f, eta, m, *carry)[:2]
+    x, v = lax.fori_loop(0, count, step, (_as_arrays(x), _as_arrays(v)))
     return x, v, jax.grad(f)(x)
+
+
+def _path(f: Any, eta: Any, m: Any, count: int, x: Any, v: Any) -> Any:
+    """(x, v, the points y_0, x_1, y_1, … flat) of so many steps."""
+    whole = lambda leaves: jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+
+    def look(carry: Any, _: Any) -> Any:
+        x, v, y = _step(f, eta, m, *carry)
+        return (x, v), jnp.stack([whole(y), whole(x)])
+
+    (x, v), rows = lax.scan(look, (_as_arrays(x), _as_arrays(v)), length=count)
+    return x, v, rows.reshape(2 * count, -1)
+
+
+def _step(f: Any, eta: Any, m: Any, x: Any, v: Any) -> tuple[Any, Any, Any]:
+    """(x, v) after a step, and its lookahead."""
+    y = jax.tree.map(lambda a, b: a + eta * m * b, x, v)
+    v = jax.tree.map(lambda b, g: m * b - g, v, jax.grad(f)(y))
+    return jax.tree.map(lambda a, b: a + eta * b, x, v), v, y
+
+
+def _as_arrays(leaves: Any) -> list[Any]:
+    return [jnp.asarray(leaf) for leaf in leaves]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from steepest.curvature import sides
-from steepest.pieces import has_choices
+from steepest.flow import straight
 from steepest.theorems.certificate import Evidence, Hypothesis
+from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.newton_run import NewtonRun, NewtonRunner
 from steepest.theorems.problem import Number, Problem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.vectors import in_words
 
-_Point = tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]  # with the Hessian there
-_HALVINGS = 20
 _CONVEX = "∇²f ⪰ μ > 0"
 _LIPSCHITZ = "∇²f is M-Lipschitz"
 # Shares of the way from x to x*: the nodes of a quadrature exact to degree 15, and x* itself.
@@ -40,19 +37,21 @@ class _Seen:
     """What Hessians at the points visited and on their segments to x* show.
 
     Attributes:
+        star: x*.
         least: the smallest eigenvalue at a point visited, and where.
         anywhere: the smallest of all, and where.
         quotient: the largest change of ∇²f by distance, and the point it starts from.
         condition: the largest condition number at a point visited.
-        jump: where ∇²f jumps on a segment, in words; None where no jump is seen.
+        tied: points there at which ∇²f is not that of all sides.
         missing: a point where ∇²f is not finite, in words; None where it is at all of them.
     """
 
+    star: Float[np.ndarray, " d"]
     least: tuple[float, str]
     anywhere: tuple[float, str]
     quotient: tuple[float, str]
     condition: float
-    jump: str | None
+    tied: list[Float[np.ndarray, " d"]]
     missing: str | None
 
 
@@ -66,13 +65,15 @@ def constants(
         mu, about_mu = _convexity_of_quadratic(p, q.least, q.rounding, read)
         M = Hypothesis(_LIPSCHITZ, Evidence.PROVED, "M = 0: a quadratic", 0.0)
         return Constants(mu, 0.0, q.norm / q.least if q.least > 0 else np.inf, (about_mu, M))
-    seen = _look(runner, run, star, has_choices(p.program.closed.jaxpr))
+    seen = _look(runner, run, star)
     mu, about_mu = _convexity(p.strong_convexity, seen)
     M, about_M = _lipschitz(p.hessian_lipschitz, seen)
     unknown = ()
+    if about_M.evidence is not Evidence.VIOLATED:
+        unknown = _kinks(p, run, seen)
     if seen.missing is not None:
         detail = f"it is not finite at {seen.missing}"
-        unknown = (Hypothesis("∇²f is known", Evidence.UNKNOWN, detail),)
+        unknown += (Hypothesis("∇²f is known", Evidence.UNKNOWN, detail),)
     return Constants(mu, M, seen.condition, (about_mu, about_M, *unknown))
 
 
@@ -104,9 +105,6 @@ def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
 
 def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     value, where = seen.quotient
-    if seen.jump is not None:
-        value = value if stated is None else float(stated)
-        return value, Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, seen.jump, value)
     if stated is None:
         detail = f"M = {value:.6g}, the largest change of ∇²f on a segment to x*, from {where}"
         return value, Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, value)
@@ -117,11 +115,10 @@ def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     return float(stated), Hypothesis(_LIPSCHITZ, Evidence.GIVEN, detail, float(stated))
 
 
-def _look(
-    runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"], chooses: bool
-) -> _Seen:
+def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -> _Seen:
     least = anywhere = (np.inf, in_words(star))
-    quotient, condition, jump, missing = (0.0, in_words(star)), 1.0, None, None
+    quotient, condition, missing = (0.0, in_words(star)), 1.0, None
+    tied: list[Float[np.ndarray, " d"]] = []
     for x in run.xs:
         H, off = runner.p.derivatives.hessian(x)
         where = in_words(x)
@@ -129,7 +126,7 @@ def _look(
             missing = where
             continue
         ends = np.linalg.eigvalsh(H)
-        jump = jump or (_jump_beside(runner, x) if off > 0 else None)
+        tied += [x] if off > 0 else []
         least = min(least, (float(ends[0]), where))
         anywhere = min(anywhere, (float(ends[0]), where))
         norm = float(np.max(np.abs(ends)))
@@ -138,52 +135,24 @@ def _look(
         # Where x* is within rounding of x Hessians differ by theirs alone.
         if apart <= 1e-8 * (float(np.linalg.norm(x)) + float(np.linalg.norm(star))):
             continue
-        looked_at = [(x, H)]
         for share in _NODES:
             point = x + share * (star - x)
             between, unsure = runner.p.derivatives.hessian(point)
             if not np.isfinite(between).all():
                 missing = in_words(point)
                 continue
-            looked_at.append((point, between))
-            jump = jump or (_jump_beside(runner, point) if unsure > 0 else None)
+            tied += [point] if unsure > 0 else []
             anywhere = min(anywhere, (float(np.linalg.eigvalsh(between)[0]), in_words(point)))
             # What is read off the sides of a tie is that far off.
             changed = float(np.linalg.norm(H - between, 2)) - off - unsure
             if changed > 64 * EPS * len(x) * norm:
                 quotient = max(quotient, (changed / (share * apart), where))
-        for ends in itertools.pairwise(looked_at) if chooses and jump is None else ():
-            jump = jump or _jump(runner, *ends)
-    return _Seen(least, anywhere, quotient, condition, jump, missing)
+    return _Seen(star, least, anywhere, quotient, condition, tied, missing)
 
 
-def _jump_beside(runner: NewtonRunner, x: Float[np.ndarray, " d"]) -> str | None:
-    """Where ∇²f jumps between two sides of x, a hair off it, in words."""
-    first = sides(x)[0]
-    last = x - 0.75 * (first - x)
-    return _jump(
-        runner, *((side, runner.p.derivatives.jax_hessian(side)) for side in (first, last))
-    )
-
-
-def _jump(runner: NewtonRunner, first: _Point, last: _Point) -> str | None:
-    """Where ∇²f jumps between two points, in words; None where no jump is seen.
-
-    The way is halved, each time keeping the half in which ∇²f changes more: a change that a third
-    derivative makes is halved, too, and that of a choice stays.
-    """
-    change = lambda a, b: float(np.linalg.norm(a[1] - b[1], 2))
-    whole, size = change(first, last), float(np.linalg.norm(first[1], 2))
-    left = whole
-    for halvings in range(1, _HALVINGS + 1):
-        if left <= 64 * EPS * len(first[0]) * size or left <= whole * 2.0 ** (-halvings / 2):
-            return None
-        # Beside the middle, where a tie of round numbers would be met.
-        point = first[0] + 0.463 * (last[0] - first[0])
-        middle = point, runner.hessian(point)
-        if change(first, middle) >= change(middle, last):
-            last = middle
-        else:
-            first = middle
-        left = change(first, last)
-    return f"∇²f changes by {left:.6g} at once at {in_words(first[0])}"
+def _kinks(p: Problem, run: NewtonRun, seen: _Seen) -> tuple[Hypothesis, ...]:
+    """That ∇f and ∇²f are Lipschitz on the segments and at their tied points, where they are not
+    or where that cannot be told."""
+    kinks = KinksOnTheWay(p, order=2)
+    ways = np.concatenate([straight(np.array([x, seen.star])) for x in run.xs])
+    return kinks.hypotheses([ways], joined=False) or kinks.at(seen.tied)

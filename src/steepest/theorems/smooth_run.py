@@ -7,7 +7,7 @@ the run refutes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +16,18 @@ import numpy as np
 from jaxtyping import Float
 
 from steepest.descent import descend
+from steepest.flow import straight
 from steepest.methods import gradient_descent
 from steepest.theorems.certificate import Evidence, Hypothesis
-from steepest.theorems.gradient_steps import gradient_steps
+from steepest.theorems.gradient_steps import gradient_states, gradient_steps
+from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS, noise, third_difference
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
+_AT_ONCE = 2**22  # numbers of a run that are kept at a time
 _LIPSCHITZ = "∇f is β-Lipschitz where the run goes"
 
 
@@ -76,13 +79,17 @@ def smooth_run(p: Problem, steps: int) -> SmoothRun:
     wrong = run.wrong_gradient(watched)
     if wrong is not None:
         return replace(watched, hypotheses=(wrong,))
-    kink = p.kink(run.last_point(watched))
-    name = "f is differentiable at the last point"
-    found = None if kink is None else Hypothesis(name, Evidence.VIOLATED, kink)
+    if watched.hypotheses[0].evidence is Evidence.VIOLATED:
+        return watched
+    found = [
+        Hypothesis(f"f is differentiable at {where}", Evidence.VIOLATED, kink)
+        for where, x in (("x0", p.program.start), ("the last point", run.last_point(watched)))
+        if (kink := p.kink(x)) is not None
+    ] or [*run.kinks(watched)]
     missing = run.without_curvature(watched)
-    if found is None and missing:
-        found = Hypothesis("∇²f is known", Evidence.UNKNOWN, f"it is not finite {missing}")
-    return watched if found is None else replace(watched, hypotheses=(*watched.hypotheses, found))
+    if not found and missing:
+        found = [Hypothesis("∇²f is known", Evidence.UNKNOWN, f"it is not finite {missing}")]
+    return replace(watched, hypotheses=(*watched.hypotheses, *found))
 
 
 def _proved(p: Problem, run: _Runner) -> SmoothRun:
@@ -136,11 +143,13 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
         beta = 1.0
     watched, doublings = run(beta), 0
     against = run.refutation(watched)
-    jump = None
     while against is not None and doublings < _MOST_DOUBLINGS:
-        jump = run.jump(watched)
-        if jump is not None:
-            break
+        # No β would do where ∇f jumps, though shorter steps may miss it.
+        kink = run.kink_in_a_steep_step(watched)
+        if kink is not None:
+            detail = f"{kink}; {against}"
+            hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, beta)
+            return replace(watched, hypotheses=(hypothesis,))
         beta, doublings = 2 * beta, doublings + 1
         watched = run(beta)
         against = run.refutation(watched)
@@ -150,8 +159,6 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
             f"every step and ‖∇²f‖ at the last point are within β = {beta:.6g}"
         )
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, beta)
-    elif jump is not None:
-        hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, jump, beta)
     else:
         detail = f"β was doubled {doublings} times to {beta:.3g} and still: {against}"
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, beta)
@@ -166,6 +173,11 @@ class _Runner:
         self.steps = steps
         self.run = p.program.in_double(self._descend)
         self.at_step = p.program.in_double(gradient_steps)
+        self._kinks = KinksOnTheWay(p)
+        self._rows = max(1, min(steps, _AT_ONCE // max(p.program.point.dimension, 1)))
+        self._some = p.program.in_double(
+            lambda f, eta, leaves: gradient_states(f, eta, self._rows, leaves)
+        )
 
     def _descend(self, f: Callable[..., Any], eta: Any, leaves: list[Any]) -> Trajectory:
         return descend(
@@ -260,45 +272,34 @@ class _Runner:
         visible = moved >= 1e-6 * np.max(self.last["norm"])
         return visible & (changed > run.smoothness * moved * (1 + 1e-6))
 
-    def jump(self, run: SmoothRun) -> str | None:
-        """Where ∇f jumps inside a step that contradicts β, in words; None where no jump is seen.
+    def kinks(self, run: SmoothRun) -> tuple[Hypothesis, ...]:
+        """That the run passes none, where it does, or where that cannot be told."""
+        return self._kinks.hypotheses(self._ways(run))
 
-        No β would do there, though short steps may miss it. The step is halved, each time keeping
-        the half with the larger change of ∇f: a change that a derivative makes is halved, too.
-        """
+    def kink_in_a_steep_step(self, run: SmoothRun) -> str | None:
+        """A kink, in words, that is passed by the first step in which ∇f changes too much."""
         steep = self._steep(run)
         if not steep.any():
             return None
         t = int(np.argmax(steep))
         ends = [flat(self.at_step(1 / run.smoothness, k, self.p.program.start)) for k in (t, t + 1)]
-        slopes = [self._slope(x) for x in ends]
-        whole = changed = _apart(*slopes)
-        smallest = 64 * EPS * min(float(np.max(np.abs(x))) for x in ends)
-        while _apart(*ends) > smallest:
-            middle = ends[0] / 2 + ends[1] / 2
-            if any(np.array_equal(middle, x) for x in ends):
-                break
-            slope = self._slope(middle)
-            keep = int(np.argmax([_apart(slope, other) for other in slopes]))
-            ends, slopes = [ends[keep], middle], [slopes[keep], slope]
-            changed = _apart(*slopes)
-            if not changed >= whole / 4:
-                return None
-        return f"∇f jumps by {changed:.6g}, or changes as good as that, at {in_words(ends[1])}"
+        found = self._kinks.hypotheses([straight(np.array(ends))], joined=False)
+        return next((h.detail for h in found if h.evidence is Evidence.VIOLATED), None)
 
-    def _slope(self, x: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
-        return self.p.gradient(split(x, self.p.program.start))
+    def _ways(self, run: SmoothRun) -> Iterator[np.ndarray]:
+        """The run's steps as ways, run again, some at a time and one of the last with them."""
+        left, last = len(run.decrease), self.p.program.start
+        kept = flat(last)[None]
+        while left > 0:
+            rows = self._some(1 / run.smoothness, last)[:left]
+            yield straight(np.concatenate([kept, rows]))
+            kept, last, left = rows[-2:], split(rows[-1], last), left - len(rows)
 
     def last_point(self, run: SmoothRun) -> list[np.ndarray]:
         return self.at_step(1 / run.smoothness, len(run.decrease), self.p.program.start)
 
     def _point(self, run: SmoothRun, t: int) -> str:
         return in_words(flat(self.at_step(1 / run.smoothness, t, self.p.program.start)))
-
-
-def _apart(x: Float[np.ndarray, " d"], y: Float[np.ndarray, " d"]) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.max(np.abs(x - y)))
 
 
 def _watch(f: Callable[..., Any], x: list[Any], eta: Any) -> dict[str, Any]:

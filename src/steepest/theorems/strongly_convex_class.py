@@ -20,6 +20,7 @@ from steepest.theorems.accelerated_run import (
     Contradiction,
 )
 from steepest.theorems.certificate import Evidence, Hypothesis
+from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.problem import Problem, exceeds
 from steepest.theorems.quadratic_model import (
     center,
@@ -135,6 +136,9 @@ class _Search:
             *_stated_minimum(p, minimum),
             *self._kinks(minimum),
         ]
+        if not any(h.evidence is Evidence.VIOLATED for h in hypotheses):
+            ways = self.accelerator.ways(L, mu, run.steps)
+            hypotheses += KinksOnTheWay(p).hypotheses(ways)
         return StronglyConvexRun(L, mu, minimum, run, tuple(hypotheses))
 
     def _flat(self, L: float, least: float) -> StronglyConvexRun:

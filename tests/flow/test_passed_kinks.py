@@ -1,0 +1,164 @@
+"""Kinks between the points of a path, against closed forms."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st_
+
+import steepest as st
+from random_problems import SEEDS
+from steepest.flow import KinksPassed, TooManyTurns, _passed_kinks as module, straight
+from steepest.pieces import trace
+
+# Each of one number, with the place at 0, and whether ∇f, or ∇²f, is Lipschitz there.
+UNITS = {
+    "relu": (jax.nn.relu, False, False),
+    "abs": (jnp.abs, False, False),
+    "root": (lambda z: jnp.sqrt(z * z), False, False),
+    "power": (lambda z: jnp.abs(z) ** 1.5, False, False),
+    "square of relu": (lambda z: jax.nn.relu(z) ** 2, True, False),
+    "elu": (jax.nn.elu, True, False),
+    "huber": (lambda z: jnp.where(jnp.abs(z) < 1, z**2 / 2, jnp.abs(z) - 0.5), True, False),
+    "cube of abs": (lambda z: jnp.abs(z) ** 3, True, True),
+    "two relus": (lambda z: jax.nn.relu(z) - jax.nn.relu(-z), True, True),
+    "softplus": (jax.nn.softplus, True, True),
+    "square of a root": (lambda z: jnp.sqrt(z * z) ** 2, True, True),
+    "logsumexp": (lambda z: jax.nn.logsumexp(jnp.stack([z, 1 - z])), True, True),
+}
+
+
+def kinks_of(f, points, **options):
+    points = np.asarray(points, float)
+    return KinksPassed(trace(f, points[0]), **options).first(straight(points))
+
+
+@given(SEEDS, st_.integers(1, 3), st_.integers(1, 4), st_.sampled_from([1e-3, 1.0, 1e4]))
+def test_the_first_kink_of_random_sums_of_units(seed, d, units, unit):
+    """A unit of w·x − b has its place on a way where that changes its sign."""
+    rng = np.random.default_rng(seed)
+    names = rng.choice(list(UNITS), units)
+    w, b = rng.standard_normal((units, d)), unit * rng.standard_normal(units)
+    size = 10.0 ** rng.uniform(-6, 1, units)  # small beside the smooth part, or large
+    f = lambda x: (
+        jnp.sum(x**4) / unit**4
+        + sum(
+            s * UNITS[name][0]((wi @ x - bi) / unit)
+            for s, name, wi, bi in zip(size, names, w, b, strict=True)
+        )
+    )
+    points = unit * rng.standard_normal((4, d))
+    found = kinks_of(f, points)
+    at = points @ w.T - b
+    expected = [
+        (k + at[k, i] / (at[k, i] - at[k + 1, i]))
+        for k, i in itertools.product(range(3), range(units))
+        if not UNITS[names[i]][1] and at[k, i] * at[k + 1, i] < 0
+    ]
+    if not expected:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.order == 1
+        assert found.way + found.share == pytest.approx(min(expected), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("through", [[2.0, -3.0], [2.0, 0.0, -3.0], [-1e-5, 2e-5], [1e6, -1.0]])
+def test_each_unit_by_itself_to_the_second_derivative(name, through):
+    unit, first, second = UNITS[name]
+    # Of the huber ±1 are places, too.
+    f = lambda x: unit(x[0]) + jnp.cosh(x[0] / 1e6)
+    points = np.array(through)[:, None]
+    assert (kinks_of(f, points) is None) == first
+    found = kinks_of(f, points, order=2)
+    if name == "huber":
+        assert (found is None) == (max(map(abs, through)) < 1)
+    else:
+        assert (found is None) == second
+
+
+def test_only_jumps_count_where_a_continuous_derivative_will_do():
+    f = lambda x: jnp.sum(jnp.abs(x) ** 1.5)
+    assert kinks_of(f, [[1.0], [-2.0]]) is not None
+    assert kinks_of(f, [[1.0], [-2.0]], lipschitz=False) is None
+    assert kinks_of(lambda x: jnp.sum(jnp.abs(x)), [[1.0], [-2.0]], lipschitz=False) is not None
+
+
+def test_a_jump_of_f_is_told_from_one_of_its_slope():
+    found = kinks_of(lambda x: jnp.sum(jnp.where(x > 1, x**2 + 1e-3, x**2)), [[3.0], [0.0]])
+    assert found is not None
+    assert found.order == 0
+    assert found.change == pytest.approx(1e-3, rel=1e-5)
+    assert found.x == pytest.approx(np.array([1.0]), abs=1e-9)
+
+
+def test_what_turns_and_turns_back_between_two_points_is_seen():
+    hat = lambda x: jnp.sum(x**2 + jax.nn.relu(1 - jnp.abs(x - 6)))
+    found = kinks_of(hat, [[20.0], [0.0]])
+    assert found is not None
+    assert abs(found.x[0] - 6) == pytest.approx(1, abs=1e-9) or found.x[0] == pytest.approx(6)
+    assert "abs" in found.what or "max" in found.what
+    assert __file__ in found.what
+
+
+def test_a_corner_on_a_kink():
+    """The path comes to |x| = 0 exactly and goes on; that it comes back from there is no turn."""
+    f = lambda x: jnp.abs(x[0]) + x[1] ** 2
+    found = kinks_of(f, [[1.0, 0.0], [0.0, 1.0], [-1.0, 2.0]])
+    assert found is not None
+    assert (found.way, found.share) == (0, 1.0)
+    smooth = lambda x: jax.nn.relu(x[0]) - jax.nn.relu(-x[0]) + x[1] ** 2
+    assert kinks_of(smooth, [[1.0, 0.0], [0.0, 1.0], [-1.0, 2.0]]) is None
+
+
+def test_norms_that_are_passed_through_and_passed_by():
+    norm = lambda x: jnp.linalg.norm(x - jnp.array([0.5, 0.25]))
+    assert kinks_of(norm, [[1.0, 0.5], [0.0, 0.0]]) is not None
+    assert kinks_of(norm, [[1.0, 0.5], [0.0, 1e-9]]) is None
+    assert kinks_of(norm, [[1.0, 0.5], [0.0, 1e-9]], nearest=1e-8) is not None
+    # 1e-6 on a way of 3e10 is no zero.
+    assert kinks_of(lambda x: jnp.sum(jnp.sqrt(x**2 + 1e-12)), [[0.3], [-3e10]]) is None
+
+
+def test_ways_of_rounding_and_points_that_are_none():
+    f = lambda x: jnp.sum(jnp.abs(x))
+    assert kinks_of(f, [[1.0], [1.0], [1.0 + 1e-16]]) is None
+    assert kinks_of(f, [[1.0], [np.inf], [np.nan], [2.0]]) is None
+    assert kinks_of(f, [[1.0]]) is None
+    assert kinks_of(lambda x: jnp.sum(x**2), [[1.0], [-1.0]]) is None
+
+
+def test_ways_in_blocks_are_those_in_one(monkeypatch):
+    f = lambda x: jnp.sum(jax.nn.relu(x) ** 2) + jnp.abs(x[0] - 0.37)
+    points = np.linspace([1.0, 1.0], [-1.0, -1.0], 40)
+    whole = kinks_of(f, points)
+    monkeypatch.setattr(module, "_AT_ONCE", 64)
+    part = kinks_of(f, points)
+    assert (part.way, part.share) == (whole.way, whole.share)
+    assert part.x[0] == pytest.approx(0.37)
+
+
+def test_a_limit_on_what_is_looked_at(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_TURNS", 3)
+    f = lambda x: jnp.sum(jax.nn.relu(x - jnp.arange(9.0)) ** 2)
+    with pytest.raises(TooManyTurns):
+        kinks_of(f, [[9.5] * 9, [-0.5] * 9])
+    c = st.certify("D1", st.Problem(lambda x: f(x) + jnp.sum(x**2), np.full(9, 9.5)))
+    assert c.holds is None, str(c)
+
+
+@settings(max_examples=10)
+@given(SEEDS)
+def test_smooth_activations_on_random_networks_pass(seed):
+    rng = np.random.default_rng(seed)
+    X, V = rng.standard_normal((7, 3)), rng.standard_normal((4, 4))
+    f = lambda w: jnp.mean(jax.nn.elu(jax.nn.elu(X @ w.reshape(3, 4)) @ V) ** 2)
+    kinked = lambda w: f(w) + 1e-4 * jnp.mean(jax.nn.relu(X @ w.reshape(3, 4)))
+    points = rng.standard_normal((3, 12))
+    assert kinks_of(f, points) is None
+    assert kinks_of(kinked, points) is not None
