@@ -32,8 +32,8 @@ def descent_lemma(p: Problem, steps: int = 200) -> Certificate:
     Hypothesis: ∇f is β-Lipschitz where the run goes. It is *proved* where the program is a
     quadratic, *given* where the problem states a smoothness and neither the run nor the curvature
     at its two ends refutes it, else *measured*: ‖∇²f(x0)‖, doubled while the run refutes it;
-    a step that refutes it by a jump of ∇f, a quarter or more of its change there, *violates* it.
-    Kinks with smaller jumps that the run steps over are not seen.
+    a kink of f that the run steps over *violates* it, however small its jump of ∇f beside its
+    change over the step (down to rounding).
 
     Args:
         p: the problem.

@@ -44,7 +44,8 @@ def nesterov_strongly_convex(p: Problem, steps: int = 200) -> Certificate:
     the same: the curvature at x0, on the way, at the end and at x*; and at every lookahead y what
     the proof asks there, $f(x^+) \le f(y) - \|\nabla f(y)\|^2/(2\beta)$ and $f(z) \ge f(y) +
     \langle\nabla f(y), z - y\rangle + \tfrac\mu2\|z - y\|^2$ for z = x* and for the state. So a
-    measured certificate speaks of this run alone, and for it the proof goes through.
+    measured certificate speaks of this run alone, and for it the proof goes through. A kink of f
+    on the way from a state to its lookahead, or on to the next state, *violates* smoothness.
 
     x* is solved for by running on to the rounding of ∇f (from the `minimizer`, which is held
     against the outcome, where one is given). What is left, $f(x^\star) - \min f \le

@@ -51,7 +51,7 @@ def newton_convergence(p: Problem, steps: int = 10) -> Certificate:
     Hypotheses: ∇²f ⪰ μ and ∇²f is M-Lipschitz: *proved* for a quadratic; *given* where the problem
     states `strong_convexity` and `hessian_lipschitz` and the Hessians seen (at the points visited,
     and on the segments from them to x*) do not refute it; else *measured* from those; *violated*
-    where f makes choices and ∇²f is seen to jump on such a segment. The minimiser is solved for a
+    where ∇f or ∇²f jumps on such a segment. The minimiser is solved for a
     quadratic, *given* where the problem states one, else the point where the run settles.
 
     Args:
