@@ -215,3 +215,13 @@ def proximal(Q, b, w, t, steps=8000):
         return x
 
     return 2 * run(steps) - run(steps // 2)
+
+
+@pytest.mark.parametrize("saveat", [None, [0.5], [0.5, 2.0, 3.0]])
+@pytest.mark.parametrize("flow", [st.gradient_flow, st.gradient_inclusion])
+def test_a_flow_that_leaves_where_f_is_defined_though_its_gradient_is(flow, saveat):
+    """The gradient of x + 0·log(x) is 1 for negative x, too, where f is NaN."""
+    with pytest.raises(st.SolverError, match=r"f is nan at t = .* where f is defined") as caught:
+        flow(lambda x: jnp.sum(x + 0 * jnp.log(x)), np.array([1.0]), 3.0, saveat=saveat)
+    assert np.isfinite(caught.value.trajectory.values).all()
+    assert np.max(caught.value.trajectory.ts) < 1.0

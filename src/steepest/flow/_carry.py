@@ -54,6 +54,7 @@ class Carry(NamedTuple):
         target, polished: the time that is tried for what was met, and how many were.
         samples: of the multipliers in the last step.
         crossing, leaving: what is tried.
+        seen: whether the state that is looked at next is the one that `step.look` is of.
         left: between which times a multiplier left.
         late: by how much it is out of its bounds where it counts as having left.
         jump: by how much the gradient turned at the last crossing.
@@ -69,6 +70,7 @@ class Carry(NamedTuple):
     samples: Samples
     crossing: Crossing
     leaving: Leaving
+    seen: Any
     left: Bracket
     late: Any
     jump: Any

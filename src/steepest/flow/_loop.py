@@ -113,11 +113,11 @@ class Loop:
             )
             state = jnp.where(at_end, s.y, state)
             mode = lax.cond(turns, lambda: self._turned(c), lambda: s.mode)
-            found = lax.cond(steps, lambda: c.step.look, lambda: look(state, mode))
-            spent = ~steps + self.stepper.stages * ~(given | interpolated)
+            found = lax.cond(steps | c.seen, lambda: c.step.look, lambda: look(state, mode))
+            spent = ~(steps | c.seen) + self.stepper.stages * ~(given | interpolated)
             pulled = s.pulled + spent * jnp.sum(mode.held)
             step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
-            c = c._replace(step=step)
+            c = c._replace(step=step, seen=no)
             weights = self.crossings.bounds(found.multipliers, mode)
             least, bounds = jnp.min(weights), self._bounds(weights, found, mode)
             holds = self.crossings.is_consistent(found, least, mode)
@@ -152,7 +152,7 @@ class Loop:
         )
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
-            phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, one_sided,
+            phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, no, one_sided,
             0.0 * t, 0.0 * t,
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
@@ -227,6 +227,8 @@ class Loop:
             step=s._replace(left=left),
             samples=samples,
             target=jnp.where(goes_on, samples.time(), target),
+            # The last look is at the time of what was met, and at the same state if it will do.
+            seen=~goes_on & ~left & c.fine & (samples.then == LOCATES) & (c.target == s.when),
             left=bracket,
             late=late,
         )

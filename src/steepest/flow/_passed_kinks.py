@@ -255,7 +255,8 @@ class KinksPassed:
         rises = (heights[:, 1] - rates[:, 1] <= self.nearest) | (heights[:, 1] <= self.nearest)
         for place, root in np.argwhere(falls & rises):
             k = int(kept[place])
-            rate = float(np.max(np.nan_to_num(np.abs(rates[place, :, root]))))  # none at zero itself
+            # At zero itself there is none.
+            rate = float(np.max(np.nan_to_num(np.abs(rates[place, :, root]))))
             share, lowest, resolved = self._least(ways[k], int(root), rate)
             if not lowest <= self.nearest + resolved:
                 continue

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from steepest.errors import ArgumentError
+from steepest.errors import ArgumentError, SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._events import Event, Kink
 from steepest.flow._machine import Machine
@@ -67,11 +67,25 @@ class Saving:
             self.row(0.0, y)
 
     def row(self, t: float, y: np.ndarray) -> None:
-        row = {"values": self.machine.own(y).value, "monitors": self.machine.watched(y)}
+        row = {"values": self.value(t, y), "monitors": self.machine.watched(y)}
         if self.request.states:
             row["xs"] = np.asarray(y)
         self.ts.append(float(t))
         self.rows.append(row)
+
+    def value(self, t: float, y: np.ndarray) -> Any:
+        """f there.
+
+        Raises:
+            SolverError: it is not finite: a gradient may be where f is not (that of 0·log(x)).
+        """
+        value = self.machine.own(y).value
+        if not np.isfinite(value):
+            raise SolverError(
+                f"f is {float(value)} at t = {t:.9g}, though its gradient is finite: on the way "
+                "there the flow left where f is defined."
+            )
+        return value
 
     def step(self, s: Step, t: float, y: np.ndarray, mode: Mode) -> None:
         """The last step, up to a time t in it, where the state is y."""

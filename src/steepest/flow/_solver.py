@@ -109,6 +109,7 @@ class Solver:
                     f"{request.t1:g}, where they are {next_t - t:.2g} long; loosen the tolerances, "
                     "or try stiff=True. The gradient may be without a bound there."
                 )
+        saving.value(t, self.y)
         return saving.trajectory(self.y, self.meeting.events)
 
     def waited(self, t: float, y: np.ndarray) -> float:
