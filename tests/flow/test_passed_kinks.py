@@ -63,7 +63,7 @@ def test_the_first_kink_of_random_sums_of_units(seed, d, units, unit):
         assert found is None
     else:
         assert found is not None
-        assert found.order == 1
+        assert found.jump.order == 1
         assert found.way + found.share == pytest.approx(min(expected), abs=1e-9)
 
 
@@ -92,8 +92,8 @@ def test_only_jumps_count_where_a_continuous_derivative_will_do():
 def test_a_jump_of_f_is_told_from_one_of_its_slope():
     found = kinks_of(lambda x: jnp.sum(jnp.where(x > 1, x**2 + 1e-3, x**2)), [[3.0], [0.0]])
     assert found is not None
-    assert found.order == 0
-    assert found.change == pytest.approx(1e-3, rel=1e-5)
+    assert found.jump.order == 0
+    assert found.jump.change == pytest.approx(1e-3, rel=1e-5)
     assert found.x == pytest.approx(np.array([1.0]), abs=1e-9)
 
 
@@ -104,6 +104,77 @@ def test_what_turns_and_turns_back_between_two_points_is_seen():
     assert abs(found.x[0] - 6) == pytest.approx(1, abs=1e-9) or found.x[0] == pytest.approx(6)
     assert "abs" in found.what or "max" in found.what
     assert __file__ in found.what
+
+
+def q(x):
+    return 0.5 * jnp.sum((x - 1.03) ** 2)
+
+
+# From −0.83 to 1.03: the choice has turned back at all places that are looked at first.
+TURN_BACK = {
+    "bump": lambda x: 0.5 * jax.nn.relu(0.01 - (x - 0.2) ** 2),
+    "floor": lambda x: jnp.maximum(0.1 * (x - 0.137) ** 2, 1e-3),
+    "narrow floor": lambda x: jnp.maximum(1e-9, (x - 0.21) ** 2 / 2),
+    "wave": lambda x: 0.05 * jax.nn.relu(jnp.cos(5 * (x - 0.137)) - 0.99),
+    "where": lambda x: jnp.where((x - 0.2) ** 2 < 0.01, 0.01 - (x - 0.2) ** 2, 0) * 0.5,
+}
+# Kinks at 0.21 that no choice, and no root of a number, tells of.
+UNTOLD = {
+    "complex abs": lambda u: jnp.abs(u + 0j),
+    "complex root": lambda u: jnp.real(jnp.sqrt(u**2 + 0j)),
+    "eigenvalue": lambda u: jnp.linalg.eigvalsh(jnp.diag(jnp.array([1.0, -1.0])) * u)[-1],
+    "nuclear norm": lambda u: jnp.linalg.norm(jnp.array([[1.0, 2], [0.5, -1]]) * u, "nuc"),
+    "reciprocal root": lambda u: u**2 * jax.lax.rsqrt(u**2),
+    "angle": lambda u: jnp.arccos(jnp.cos(u)),
+}
+
+
+@pytest.mark.parametrize("theorem", ["D1", "D5", "D7"])
+@pytest.mark.parametrize("name", [*TURN_BACK, *UNTOLD])
+def test_no_certificate_holds_beside_kinks_that_are_hard_to_see(name, theorem):
+    g = TURN_BACK.get(name) or (lambda x: 0.05 * UNTOLD[name](x - 0.21))
+    assert st.certify(theorem, st.Problem(lambda x: q(x) + g(x), -0.83)).holds is False
+
+
+@pytest.mark.parametrize("theorem", ["D1", "D5", "D7"])
+def test_smooth_programs_that_are_searched_by_derivatives_hold(theorem):
+    avoided = lambda x: jnp.linalg.eigvalsh(jnp.array([[x, 1.0], [1.0, -x]]))[-1]
+    f = lambda x: q(x) + jnp.abs(jnp.exp(1j * x) - 1) ** 2 + 0.05 * avoided(x)
+    assert st.certify(theorem, st.Problem(f, -0.83)).holds
+
+
+@pytest.mark.parametrize("size", [1 / 16, 1e-3])
+@pytest.mark.parametrize("theorem", ["D1", "D5"])
+def test_a_derivative_that_is_even_about_where_it_is_not_lipschitz(theorem, size):
+    f = lambda x: q(x) + size * (x - 0.21) * jnp.sqrt(jnp.abs(x - 0.21))
+    assert st.certify(theorem, st.Problem(f, -0.83)).holds is False
+
+
+# Of parts that fit each other: with the constants of a user in single precision to their rounding.
+FITTED = {
+    "line": (lambda x: jnp.where(x < 0.7, x**2, 1.4 * x - 0.49), False),
+    "cube": (
+        lambda x: jnp.where(jnp.abs(x) < 1, jnp.abs(x) ** 3 / 3, x**2 - jnp.abs(x) + 1 / 3),
+        True,
+    ),
+    "exponential": (
+        lambda x: 0.2 * jnp.where(x < 0.5, jnp.exp(x), np.exp(0.5) * (0.625 + x / 2 + x**2 / 2)),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("name", FITTED)
+def test_functions_in_parts_that_fit_to_the_users_precision_are_smooth(name, double):
+    g, twice = FITTED[name]
+    x0 = np.float64(-1.83) if double else np.float32(-1.83)
+    p = st.Problem(lambda x: 0.5 * (x - 2.03) ** 2 + 0.3 * g(x), x0)
+    assert st.certify("D1", p).holds
+    assert st.certify("D5", p).holds
+    assert st.certify("D7", p).holds is twice
+    broken = st.Problem(lambda x: p.f(x) + jnp.where(x > 0.2, 1e-3 * (x - 0.2), 0.0), x0)
+    assert st.certify("D1", broken).holds is False
 
 
 def test_a_corner_on_a_kink():

@@ -166,3 +166,11 @@ def test_many_variables_use_products_with_the_hessian():
     f = lambda w: jnp.mean(jax.nn.softplus(X @ w)) + 0.05 * jnp.sum(w**2)
     c = certify(st.Problem(f, rng.standard_normal(260), strong_convexity=0.1), steps=20)
     assert c.holds, str(c)
+
+
+def test_a_first_beta_that_is_too_small_by_far_leaves_no_trace():
+    """It throws the run to where the cubic falls without end; what is seen there is no β of it."""
+    f = lambda x: 0.5 * (x - 2.03) ** 2 + 0.3 * (x**3 / 3 + x**2)
+    c = st.certify("D5", st.Problem(f, -1.83))
+    assert c.holds, str(c)
+    assert c.constants["smoothness"] < 100

@@ -53,9 +53,9 @@ def refuse_kinks(
     if found is None:
         return
     time = ts[found.way] + found.share * (ts[found.way + 1] - ts[found.way])
-    if found.order == 0:
+    if found.jump.order == 0:
         raise NotLocallyLipschitzError(
-            f"f jumps by {found.change:.6g} at t = {time:.6g}: {found.what}."
+            f"f jumps by {found.jump.change:.6g} at t = {time:.6g}: {found.what}."
         )
     raise SolverError(
         f"{name} meets a kink at t = {time:.6g}: {found.what}. "

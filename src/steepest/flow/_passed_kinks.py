@@ -8,7 +8,7 @@ changes 256 times as much over 256 times the distance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -18,24 +18,28 @@ from jax import lax
 from jaxtyping import Float
 
 from steepest.flow._events import Kink
-from steepest.pieces import Program
+from steepest.flow._jumps import (
+    EPS,
+    ROUNDING,
+    Arm,
+    Derivatives,
+    Jump,
+    arms,
+    at,
+    hairs,
+    largest,
+)
+from steepest.pieces import CHOICES, Program
 from steepest.pieces._compile import compiled
 from steepest.pieces._gated import Gated
 
-_EPS = float(np.finfo(np.float64).eps)
-_HAIR = 2.0**-40  # of a way, or 32 units in the last place of where it lies
-_WIDER = 256.0
 _SHORT = 1 / 16  # ways of which a hair is more than that are rounding
 _NODES = np.array([0.25, 0.5, 0.75])  # at which choices are looked at, beside a way's ends
 _AT_ONCE = 2**24  # numbers that are looked at together
 _MOST_TURNS = 5_000
-_ROUNDING = 1e-11  # a change below this share of what changes is none
+_FIT = 16.0  # units in the last place of the user's numbers
 _HALVINGS = 50
 _CUT, _CUTS = 2.0**-20, 3  # of a way, to find how near to zero a root comes
-
-_JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
-
-Arm = Callable[[float], np.ndarray]  # a point at a distance from where two of them meet
 
 
 class Passed(NamedTuple):
@@ -45,16 +49,14 @@ class Passed(NamedTuple):
         way: on which way.
         share: where on it, between 0 and 1.
         x: where.
-        change: by how much.
-        order: which derivative it is: 0 where f jumps.
+        jump: which one, and by how much.
         what: the choices or the root, with the user's lines.
     """
 
     way: int
     share: float
     x: Float[np.ndarray, " d"]
-    change: float
-    order: int
+    jump: Jump
     what: str
 
 
@@ -74,10 +76,8 @@ class KinksPassed:
 
     Args:
         program: f.
-        order: how many derivatives are asked whether they jump; 2 writes the Hessian out.
+        order, lipschitz: see `Derivatives`.
         nearest: at what distance from zero a norm, or a root, counts as passing through it.
-        lipschitz: whether a derivative that is continuous there, but not Lipschitz (that of
-            |x|^1.5), counts as one that jumps.
 
     Raises:
         UnsupportedPrimitiveError: a primitive without a rule, with the line.
@@ -93,12 +93,8 @@ class KinksPassed:
         with jax.enable_x64(True):
             self.gated = Gated(program)
         self.program, self.nearest = program, nearest
-        self.growth = _UNBOUNDED if lipschitz else _JUMP
-        of = lambda f, y: f(program.leaves(y))
-        along = lambda D: program.in_double(lambda f, ys: lax.map(D(lambda y: of(f, y)), ys))
-        # f and its derivatives at points (n, d), a row each.
-        self._derivatives = [along(D) for D in (lambda f: f, jax.grad, jax.hessian)[: order + 1]]
-        self._patterns_at = compiled(self._patterns)
+        self._derivatives = Derivatives(program, order, lipschitz)
+        self._looked_at = compiled(self._looked)
         self._turn_of = compiled(self._turn)
         self._lowest_at = compiled(self._lowest)
         self._roots_at = compiled(self._roots)
@@ -118,7 +114,7 @@ class KinksPassed:
         self.turns = 0
         if not self.watches or not len(ways):
             return None
-        each = max(ways.shape[2] * 4, (len(_NODES) + 2) * self.gated.size, 1)
+        each = max(ways.shape[2] * 4, 4 * (len(_NODES) + 2) * self.gated.size, 1)
         count = max(1, _AT_ONCE // each)
         with jax.enable_x64(True), np.errstate(all="ignore"):
             for begin in range(0, len(ways), count):
@@ -129,21 +125,48 @@ class KinksPassed:
                     return found._replace(way=found.way + begin - (joined and begin > 0))
         return None
 
-    def jump_through(self, x: Float[np.ndarray, " d"], direction: Float[np.ndarray, " d"]) -> float:
-        """By how much the last derivative jumps at x, along a direction; 0.0 where it does not."""
-        hair = max(_HAIR, 32 * _EPS * _largest(x) / _largest(direction))
-        arm = lambda sign: lambda s: x + sign * s * direction
-        with jax.enable_x64(True), np.errstate(all="ignore"):
-            return _leap(self._derivatives[-1], arm(-1.0), arm(1.0), hair, self.growth)
-
     # ---- what is compiled
 
     def _pattern(self, way: Any, s: Any) -> Any:
-        return self.gated.actual(self.program.leaves(_at(way, s)))[2] > 0.5
+        return self.gated.actual(self.program.leaves(at(way, s)))[2] > 0.5
 
-    def _patterns(self, ways: Any, shares: Any) -> Any:
-        along = lambda way, shares: lax.map(lambda s: self._pattern(way, s), shares)
-        return lax.map(lambda pair: along(*pair), (ways, shares))
+    def _looked(self, ways: Any, shares: Any) -> tuple[Any, Any]:
+        """(shares of each way, among them the given ones, and the pattern at each): between two of
+        those that are given there is the one at which some choice is likeliest to turn and to turn
+        back, by the cubics through how far each is ahead."""
+
+        def along(pair: Any) -> tuple[Any, Any]:
+            way, shares = pair
+
+            def look(s: Any) -> Any:
+                keys_at = lambda s: self.gated.actual(self.program.leaves(at(way, s)))[1:]
+                keys, rates, taken = jax.jvp(keys_at, (s,), (jnp.ones_like(s),), has_aux=True)
+                pattern = taken > 0.5
+                return pattern, self._ahead(keys, pattern), self._ahead(rates, pattern)
+
+            patterns, ahead, rates = lax.map(look, shares)
+            nearest = jax.vmap(_dip)(shares, jnp.roll(shares, -1), *_pairs(ahead), *_pairs(rates))
+            between = nearest[:-1]
+            more = lax.map(lambda s: self._pattern(way, s), between)
+            order = jnp.argsort(jnp.concatenate([shares, between]))
+            joined = jnp.concatenate([patterns, more])[order]
+            return jnp.concatenate([shares, between])[order], joined
+
+        return lax.map(along, (ways, shares))
+
+    def _ahead(self, keys: Any, pattern: Any) -> Any:
+        """How far what is chosen at each place is ahead of each that is not; infinite for itself.
+
+        Linear in the keys: of their rates it is its rate.
+        """
+        found = [jnp.zeros(0)]
+        for site in self.gated.sites:
+            mine = slice(site.start, site.start + site.size)
+            key = jnp.reshape(keys[mine], (site.candidates, -1))
+            chosen = jnp.reshape(pattern[mine], (site.candidates, -1))
+            first = jnp.sum(jnp.where(chosen, key, 0.0), axis=0)
+            found.append(jnp.where(chosen, jnp.inf, first - key).reshape(-1))
+        return jnp.concatenate(found)
 
     def _turn(self, way: Any, low: Any, high: Any, before: Any, width: Any) -> tuple[Any, Any]:
         """(where the pattern is no longer `before`, the pattern a width behind that)."""
@@ -162,7 +185,7 @@ class KinksPassed:
         """Norms and roots at a share of a way, and their rates."""
 
         def of(s: Any) -> Any:
-            leaves = self.program.leaves(_at(way, s))
+            leaves = self.program.leaves(at(way, s))
             return self.gated.singular(leaves, self.gated.actual(leaves)[2])
 
         return jax.jvp(of, (s,), (jnp.ones_like(s),))
@@ -188,20 +211,17 @@ class KinksPassed:
     # ---- the search
 
     def _first(self, ways: np.ndarray, joined: bool) -> Passed | None:
-        sizes = np.max(np.abs(ways[:, 0]), axis=1, initial=0.0)
-        lengths = np.max(np.abs(ways[:, 1:]), axis=(1, 2), initial=0.0)
-        hairs = np.maximum(_HAIR, 32 * _EPS * sizes / np.where(lengths > 0, lengths, np.inf))
-        hairs = np.where(lengths > 0, hairs, np.inf)
-        kept = np.flatnonzero((hairs <= _SHORT) & np.isfinite(ways).all(axis=(1, 2)))
-        candidates = list(self._zeros(ways, kept, hairs)) if self.gated.singular_lines else []
+        hair_of = hairs(ways)
+        kept = np.flatnonzero((hair_of <= _SHORT) & np.isfinite(ways).all(axis=(1, 2)))
+        candidates = list(self._zeros(ways, kept, hair_of)) if self.gated.singular_lines else []
         if self.gated.sites and len(kept):
             # Corners are looked at by themselves; a way by itself has its ends.
-            ends = hairs[kept, None] if joined else -hairs[kept, None]
+            ends = hair_of[kept, None] if joined else -hair_of[kept, None]
             nodes = np.broadcast_to(_NODES, (len(kept), len(_NODES)))
             shares = np.concatenate([ends, nodes, 1 - ends], axis=1)
-            patterns = np.asarray(self._patterns_at(ways[kept], shares))
+            shares, patterns = (np.asarray(a) for a in self._looked_at(ways[kept], shares))
             for place, k in enumerate(kept):
-                hair = float(hairs[k])
+                hair = float(hair_of[k])
                 at_zero = [zero for zero in candidates if zero.way == k]
                 turned = self._on_way(ways, int(k), hair, shares[place], patterns[place])
                 both = [found for found in (*at_zero, turned) if found is not None]
@@ -209,7 +229,7 @@ class KinksPassed:
                     return min(both, key=lambda found: found.share)
                 if joined and place + 1 < len(kept):
                     after = int(kept[place + 1])
-                    found = self._at_corner(ways, int(k), after, hairs, patterns[place:])
+                    found = self._at_corner(ways, int(k), after, hair_of, patterns[place:])
                     if found is not None:
                         return found
             return None
@@ -225,27 +245,26 @@ class KinksPassed:
                 found = self._turn_of(way, low, shares[i + 1], before, hair)
                 share, after = float(found[0]), np.asarray(found[1])
                 self._count()
-                turned = _named(self.gated, np.flatnonzero(after & ~before))
-                kink = self._kink(k, share, way, *_arms(way, share), hair, turned)
+                turned = self._turned(before, after)
+                kink = self._kink(k, share, way, *arms(way, share), hair, *turned)
                 if kink is not None:
                     return kink
                 low, before = share + hair, after
         return None
 
     def _at_corner(
-        self, ways: np.ndarray, k: int, after: int, hairs: np.ndarray, patterns: np.ndarray
+        self, ways: np.ndarray, k: int, after: int, hair_of: np.ndarray, patterns: np.ndarray
     ) -> Passed | None:
         """Choices that turn just where one way ends and the next begins."""
         before, behind = patterns[0][-1], patterns[1][0]
         if np.array_equal(before, behind):
             return None
         self._count()
-        hair = float(max(hairs[k], hairs[after]))
-        arms = (lambda d: _at(ways[k], 1 - d)), (lambda d: _at(ways[after], d))
-        turned = _named(self.gated, np.flatnonzero(behind & ~before))
-        return self._kink(k, 1.0, ways[k], *arms, hair, turned)
+        hair = float(max(hair_of[k], hair_of[after]))
+        both = (lambda d: at(ways[k], 1 - d)), (lambda d: at(ways[after], d))
+        return self._kink(k, 1.0, ways[k], *both, hair, *self._turned(before, behind))
 
-    def _zeros(self, ways: np.ndarray, kept: np.ndarray, hairs: np.ndarray) -> Iterator[Passed]:
+    def _zeros(self, ways: np.ndarray, kept: np.ndarray, hair_of: np.ndarray) -> Iterator[Passed]:
         """Norms and roots that come to zero on a way, where a derivative jumps."""
         if not len(kept):
             return
@@ -261,10 +280,9 @@ class KinksPassed:
             if not lowest <= self.nearest + resolved:
                 continue
             self._count()
-            hair = max(float(hairs[k]), 32 * lowest / rate if rate > 0 else 0.0)
+            hair = max(float(hair_of[k]), 32 * lowest / rate if rate > 0 else 0.0)
             words = f"a root, or a norm, is at zero: {self.gated.singular_lines[root]}"
-            arms = _arms(ways[k], share)
-            found = self._kink(k, share, ways[k], *arms, hair, words)
+            found = self._kink(k, share, ways[k], *arms(ways[k], share), hair, words)
             if found is not None:
                 yield found
 
@@ -275,7 +293,7 @@ class KinksPassed:
         shorter ones.
         """
         share, lowest = (float(a) for a in self._lowest_at(way, root))
-        x = _at(way, share)
+        x = at(way, share)
         slope = way[1] + share * (2 * way[2] + share * 3 * way[3])
         width = 1.0
         for _ in range(_CUTS):
@@ -284,18 +302,40 @@ class KinksPassed:
             s, lower = (float(a) for a in self._lowest_at(part, root))
             if not lower <= lowest:
                 break
-            x, lowest = _at(part, s), lower
-        off = _EPS * _largest(x) / max(_largest(slope), 1e-300) + 2.0**-_HALVINGS * width
+            x, lowest = at(part, s), lower
+        off = EPS * largest(x) / max(largest(slope), 1e-300) + 2.0**-_HALVINGS * width
         return share, lowest, 64 * off * rate
 
     def _kink(
-        self, k: int, share: float, way: np.ndarray, left: Arm, right: Arm, hair: float, what: str
+        self,
+        k: int,
+        share: float,
+        way: np.ndarray,
+        left: Arm,
+        right: Arm,
+        hair: float,
+        what: str,
+        least: float = ROUNDING,
     ) -> Passed | None:
-        for order, derivative in enumerate(self._derivatives):
-            change = _leap(derivative, left, right, hair, self.growth if order else _JUMP)
-            if change > 0:
-                return Passed(k, share, _at(way, share), change, order, what)
-        return None
+        jump = self._derivatives.jump(left, right, hair, least)
+        return None if jump is None else Passed(k, share, at(way, share), jump, what)
+
+    def _turned(self, before: np.ndarray, after: np.ndarray) -> tuple[str, float]:
+        """(the choices that turned, below which share of a derivative its change is none).
+
+        What is chosen by a comparison may be one function in two parts, which fit each other to the
+        rounding of the user's numbers only; a maximum is continuous by itself.
+        """
+        kinks = []
+        for k in np.flatnonzero(after & ~before):
+            for site in self.gated.sites:
+                if site.start <= k < site.start + site.size:
+                    kinks.append(Kink(site.line, site.name, int((k - site.start) % site.places)))
+        kinks = list(dict.fromkeys(kinks))
+        words = "; ".join(map(str, kinks[:3]))
+        words += f" and {len(kinks) - 3} more" * (len(kinks) > 3)
+        parts = any(not CHOICES[kink.primitive].continuous for kink in kinks)
+        return words, max(ROUNDING, _FIT * self.program.eps) if parts else ROUNDING
 
     def _count(self) -> None:
         self.turns += 1
@@ -303,46 +343,22 @@ class KinksPassed:
             raise TooManyTurns
 
 
-def _at(way: Any, s: Any) -> Any:
-    return way[0] + s * (way[1] + s * (way[2] + s * way[3]))
+def _pairs(rows: Any) -> tuple[Any, Any]:
+    """Each row and the next."""
+    return rows, jnp.roll(rows, -1, axis=0)
 
 
-def _arms(way: np.ndarray, share: float) -> tuple[Arm, Arm]:
-    """A way before and behind a share of it."""
-    return (lambda d: _at(way, share - d)), (lambda d: _at(way, share + d))
-
-
-def _leap(
-    of: Callable[[np.ndarray], np.ndarray], left: Arm, right: Arm, hair: float, growth: float
-) -> float:
-    """By how much a function of points (n, d) jumps where two arms meet.
-
-    0.0 where the change from the one arm to the other, or along one of them, is `growth` times as
-    large over 256 hairs as that between the arms over two; or where that is rounding, by the third
-    differences on either side (random errors are as large in them, what is smooth is not).
-    """
-    rows = lambda *points: np.asarray(of(np.array(points)), np.float64).reshape(len(points), -1)
-    apart = lambda a, b: float(np.linalg.norm(a - b))
-    a, b = rows(left(hair), right(hair))
-    near, size = apart(a, b), max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
-    if not near > _ROUNDING * size:
-        return 0.0  # as nearly everywhere
-    both = [rows(*[arm(_WIDER * hair + i * hair) for i in range(4)]) for arm in (left, right)]
-    far = max(apart(both[0][0], both[1][0]), apart(a, both[0][0]), apart(b, both[1][0]))
-    rounding = max(apart(r[3] - r[0], 3 * (r[2] - r[1])) for r in both)
-    return near if near > 8 * rounding and growth * near > far else 0.0
-
-
-def _largest(x: np.ndarray) -> float:
-    return float(np.max(np.abs(x), initial=0.0))
-
-
-def _named(gated: Gated, candidates: Any) -> str:
-    """The choices at some places in the flat vector of weights, with the user's lines."""
-    found = []
-    for k in candidates:
-        for site in gated.sites:
-            if site.start <= k < site.start + site.size:
-                found.append(Kink(site.line, site.name, int((k - site.start) % site.places)))
-    kinks = list(dict.fromkeys(found))
-    return "; ".join(map(str, kinks[:3])) + (f" and {len(kinks) - 3} more" * (len(kinks) > 3))
+def _dip(low: Any, high: Any, ahead: Any, then: Any, rate: Any, rate_then: Any) -> Any:
+    """Where between two shares one of many numbers is likeliest to dip below zero, by the cubics
+    with these values and rates at both; in the middle where none falls and rises again."""
+    length = high - low
+    fall, rise, change = rate * length, rate_then * length, then - ahead
+    second, third = 3 * change - 2 * fall - rise, fall + rise - 2 * change
+    root = jnp.sqrt(jnp.maximum(second**2 - 3 * third * fall, 0.0))
+    s = -fall / (second + root)
+    depth = ahead + s * (fall + s * (second + s * third))
+    dips = (fall < 0) & (rise > 0) & (s > 0) & (s < 1)
+    depth = jnp.where(dips, depth / jnp.maximum(ahead, then), jnp.inf)
+    deepest = jnp.argmin(jnp.where(jnp.isnan(depth), jnp.inf, depth))
+    s = jnp.where(jnp.isfinite(depth[deepest]), s[deepest], 0.5)
+    return low + s * length

@@ -9,7 +9,7 @@ from steepest.pieces._double import (
     called_jaxpr as called_jaxpr,
     run_in_double as run_in_double,
 )
-from steepest.pieces._has_choices import has_choices as has_choices
+from steepest.pieces._has_choices import has_choices as has_choices, holds as holds
 from steepest.pieces._interpret import scan_counts as scan_counts
 from steepest.pieces._program import (
     Program as Program,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,6 +22,15 @@ def has_choices(jaxpr: jex_core.Jaxpr, *, of_reals: bool = False) -> bool:
         or any(
             has_choices(inner, of_reals=of_reals) for inner in jex_core.jaxprs_in_params(eqn.params)
         )
+        for eqn in jaxpr.eqns
+    )
+
+
+def holds(jaxpr: jex_core.Jaxpr, names: Collection[str]) -> bool:
+    """Whether some primitive of the program, or of one inside it, has one of these names."""
+    return any(
+        eqn.primitive.name in names
+        or any(holds(inner, names) for inner in jex_core.jaxprs_in_params(eqn.params))
         for eqn in jaxpr.eqns
     )
 

@@ -26,7 +26,7 @@ def refuse(name: str, line: str, values: list[Any]) -> NoReturn:
     """
     if any(isinstance(value, Places) for value in values):
         raise UnsupportedPrimitiveError(
-            f"the places that top_k tells go into `{name}` at {line}; along a flow there are its "
+            f"the places that top_k tells go into `{name}` at {line}; along a path there are its "
             "values alone."
         )
     cases = [value for value in values if isinstance(value, Cases) and not value.is_float]
@@ -34,10 +34,10 @@ def refuse(name: str, line: str, values: list[Any]) -> NoReturn:
         kind = "truth values" if cases[0].dtype == np.bool_ else "whole numbers"
         raise UnsupportedPrimitiveError(
             f"{kind} that come of comparisons go into `{name}` at {line}, for which there is no "
-            f"rule along a flow, or none with more than {MOST} cases for one number; make them "
+            f"rule along a path, or none with more than {MOST} cases for one number; make them "
             "numbers first, with jax.numpy's where, or with astype(float)."
         )
     raise UnsupportedPrimitiveError(
-        f"no rule for `{name}`, which depends on x, at {line}, along a flow; write that step with "
+        f"no rule for `{name}`, which depends on x, at {line}, along a path; write that step with "
         "jax.numpy's maximum, minimum, abs or where."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -11,14 +11,17 @@ from jaxtyping import Float
 
 from steepest.curvature import sides
 from steepest.errors import UnsupportedPrimitiveError
-from steepest.flow import KinksPassed, TooManyTurns
-from steepest.pieces import has_choices
+from steepest.flow import Derivatives, KinksByHalving, KinksPassed, TooManyTurns
+from steepest.pieces import has_choices, holds
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.vectors import flat, in_words
 
 _DERIVATIVES = ("f", "∇f", "∇²f")
+# Smooth, but for edges of their domain that no choice or root tells of: the bases of powers beyond
+# 1, eigenvalues that meet, an angle's end.
+_EDGES = frozenset({"pow", "rsqrt", "cbrt", "acos", "asin", "atan2", "eigh", "svd", "eig", "schur"})
 _NAMES = {1: "f has no kink on the way", 2: "∇f and ∇²f do not jump on the way"}
 
 
@@ -34,20 +37,17 @@ class KinksOnTheWay:
         self._name = _NAMES[order]
 
     @cached_property
-    def _kinks(self) -> KinksPassed | None:
-        """None where there is nothing that could turn.
-
+    def _kinks(self) -> KinksPassed:
+        """
         Raises:
-            UnsupportedPrimitiveError: f chooses, and a primitive has no rule; with the line.
+            UnsupportedPrimitiveError: a primitive has no rule; with the line.
         """
         size = float(np.max(np.abs(flat(self.p.program.start)), initial=0.0))
-        try:
-            kinks = KinksPassed(self.p.program, self.order, nearest=64 * EPS * size)
-        except UnsupportedPrimitiveError:
-            if has_choices(self.p.program.closed.jaxpr, of_reals=True):
-                raise
-            return None  # smooth, but for roots and norms
-        return kinks if kinks.watches else None
+        return KinksPassed(self.p.program, self.order, nearest=64 * EPS * size)
+
+    @cached_property
+    def _by_halving(self) -> KinksByHalving:
+        return KinksByHalving(self.p.program, self.order)
 
     def hypotheses(
         self, ways: Iterable[Float[np.ndarray, "n 4 d"]], joined: bool = True
@@ -56,34 +56,37 @@ class KinksOnTheWay:
 
         See `KinksPassed.first` on ways that are joined.
         """
+        unknown, jaxpr = None, self.p.program.closed.jaxpr
+        searches = [self._by_halving.first] if holds(jaxpr, _EDGES) else []
         try:
-            found = self._first(ways, joined)
+            if self._kinks.watches:
+                searches.insert(0, partial(self._kinks.first, joined=joined))
         except UnsupportedPrimitiveError as error:
-            return (Hypothesis(self._name, Evidence.UNKNOWN, str(error)),)
+            searches = [self._by_halving.first]
+            if has_choices(jaxpr, of_reals=True):
+                unknown = str(error)
+        found = None
+        try:
+            for some in ways if searches else ():
+                found = next(filter(None, (search(some) for search in searches)), None)
+                if found is not None:
+                    break
         except TooManyTurns:
-            detail = "more choices of f turn on the way than are looked at"
-            return (Hypothesis(self._name, Evidence.UNKNOWN, detail),)
-        return () if found is None else (Hypothesis(self._name, Evidence.VIOLATED, found),)
+            unknown = "more choices of f turn on the way than are looked at"
+        if found is not None:
+            detail = f"{self._words(*found.jump, found.x)}: {found.what}"
+            return (Hypothesis(self._name, Evidence.VIOLATED, detail),)
+        return () if unknown is None else (Hypothesis(self._name, Evidence.UNKNOWN, unknown),)
 
     def at(self, points: list[Float[np.ndarray, " d"]]) -> tuple[Hypothesis, ...]:
         """The same of single points: the last derivative is asked along a line through each."""
-        if self._kinks is None:
-            return ()
+        derivatives = Derivatives(self.p.program, self.order)
         for x in points:
-            change = self._kinks.jump_through(x, sides(x)[0] - x)
+            change = derivatives.jump_through(x, sides(x)[0] - x)
             if change > 0:
                 detail = self._words(self.order, change, x)
                 return (Hypothesis(self._name, Evidence.VIOLATED, detail),)
         return ()
-
-    def _first(self, ways: Iterable[Float[np.ndarray, "n 4 d"]], joined: bool) -> str | None:
-        if self._kinks is None:
-            return None
-        for some in ways:
-            found = self._kinks.first(some, joined)
-            if found is not None:
-                return f"{self._words(found.order, found.change, found.x)}: {found.what}"
-        return None
 
     def _words(self, order: int, change: float, x: Float[np.ndarray, " d"]) -> str:
         what = _DERIVATIVES[order]

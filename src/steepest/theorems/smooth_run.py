@@ -27,6 +27,7 @@ from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
+_FLAT = 1e-20  # a curvature below it is none: it may be rounding, and can be doubled to any size
 _AT_ONCE = 2**22  # numbers of a run that are kept at a time
 _LIPSCHITZ = "∇f is β-Lipschitz where the run goes"
 
@@ -137,7 +138,7 @@ def _measured(p: Problem, run: _Runner) -> SmoothRun:
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.UNKNOWN, "∇²f(x0) is not finite")
         return replace(run(1.0), hypotheses=(hypothesis,))
     guess = "‖∇²f(x0)‖"
-    if beta <= 1e-12:
+    if beta <= _FLAT:
         # Flat to second order at x0: any scale serves as a first guess, the run doubles it.
         guess = "one (f is flat to second order at x0)"
         beta = 1.0

@@ -37,6 +37,7 @@ from steepest.theorems.vectors import flat, in_words, split
 _SMOOTH = "∇f is β-Lipschitz where the run goes"
 _CONVEX = "f is μ-strongly convex where the run goes"
 _MOST_ROUNDS = 120
+_STEEPER = 16.0
 _FLAT = 1e-13  # μ/β below this is none that double precision can tell from zero
 
 
@@ -114,7 +115,8 @@ class _Search:
             run = self.accelerator(L, mu, minimum)
             steeper = run.against_smoothness(L) or _leaves(run, L)
             if given_L is None and steeper is not None and rounds < _MOST_ROUNDS:
-                L = max(steeper[1], 2 * L)
+                # By no more: where the run was thrown far away what it says of L is far off, too.
+                L = min(max(steeper[1], 2 * L), _STEEPER * L)
                 continue  # x* is not worth solving for yet
             minimum = find_stationary(p, self.accelerator, L, max(mu, _FLAT * L), self.x)
             run = self.accelerator(L, mu, minimum)

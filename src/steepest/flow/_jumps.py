@@ -1,0 +1,114 @@
+"""Whether derivatives of a program jump where two arms of a path meet.
+
+A derivative that is Lipschitz there changes 256 times as much over 256 times the distance; one that
+jumps, or grows without bound, does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+from jaxtyping import Float
+
+from steepest.pieces import Program
+
+EPS = float(np.finfo(np.float64).eps)
+HAIR = 2.0**-40  # of a way, or 32 units in the last place of where it lies
+ROUNDING = 1e-11  # a change below this share of what changes is none
+_WIDER = 256.0
+_JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
+
+Arm = Callable[[float], np.ndarray]  # a point at a distance from where two of them meet
+
+
+class Jump(NamedTuple):
+    """Which derivative jumps (0 where f does), or changes as good as that, and by how much."""
+
+    order: int
+    change: float
+
+
+class Derivatives:
+    """f, ∇f and, at order 2, ∇²f of a program, at points (n, d), a row each.
+
+    Args:
+        program: f.
+        order: how many derivatives are asked; 2 writes the Hessian out.
+        lipschitz: whether one that is continuous, but not Lipschitz (that of |x|^1.5), counts as
+            one that jumps.
+    """
+
+    def __init__(self, program: Program, order: Literal[1, 2] = 1, lipschitz: bool = True):
+        of = lambda f, y: f(program.leaves(y))
+        along = lambda D: program.in_double(lambda f, ys: lax.map(D(lambda y: of(f, y)), ys))
+        self.each = [along(D) for D in (lambda f: f, jax.grad, jax.hessian)[: order + 1]]
+        self._growth = _UNBOUNDED if lipschitz else _JUMP
+
+    def jump(self, left: Arm, right: Arm, hair: float, least: float = ROUNDING) -> Jump | None:
+        """The first that jumps where two arms meet, by more than a share of itself."""
+        for order, derivative in enumerate(self.each):
+            change = _leap(derivative, left, right, hair, self._growth if order else _JUMP, least)
+            if change > 0:
+                return Jump(order, change)
+        return None
+
+    def jump_through(self, x: Float[np.ndarray, " d"], direction: Float[np.ndarray, " d"]) -> float:
+        """By how much the last one jumps at x, along a direction; 0.0 where it does not."""
+        hair = max(HAIR, 32 * EPS * largest(x) / largest(direction))
+        arm = lambda sign: lambda s: x + sign * s * direction
+        with np.errstate(all="ignore"):
+            return _leap(self.each[-1], arm(-1.0), arm(1.0), hair, self._growth, ROUNDING)
+
+
+def hairs(ways: Float[np.ndarray, "n 4 d"]) -> Float[np.ndarray, " n"]:
+    """How near to each other two shares of each way may be; infinite where it is a point."""
+    sizes = np.max(np.abs(ways[:, 0]), axis=1, initial=0.0)
+    lengths = np.max(np.abs(ways[:, 1:]), axis=(1, 2), initial=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(lengths > 0, np.maximum(HAIR, 32 * EPS * sizes / lengths), np.inf)
+
+
+def at(way: Any, s: Any) -> Any:
+    """The point at a share of a way, a cubic in it; JAX can trace it."""
+    return way[0] + s * (way[1] + s * (way[2] + s * way[3]))
+
+
+def arms(way: Float[np.ndarray, "4 d"], share: float) -> tuple[Arm, Arm]:
+    """A way before and behind a share of it."""
+    return (lambda d: at(way, share - d)), (lambda d: at(way, share + d))
+
+
+def largest(x: Float[np.ndarray, " d"]) -> float:
+    """The largest entry."""
+    return float(np.max(np.abs(x), initial=0.0))
+
+
+def _leap(
+    of: Callable[[np.ndarray], np.ndarray],
+    left: Arm,
+    right: Arm,
+    hair: float,
+    growth: float,
+    least: float,
+) -> float:
+    """By how much a function of points (n, d) jumps where two arms meet.
+
+    0.0 where the change from the one arm to the other, or along one of them, is `growth` times as
+    large over 256 hairs as over two; or where that is rounding: below a share of what changes, or
+    by the third differences on either side (errors are as large in them, what is smooth is not).
+    """
+    rows = lambda *points: np.asarray(of(np.array(points)), np.float64).reshape(len(points), -1)
+    apart = lambda a, b: float(np.linalg.norm(a - b))
+    # On one side, too: what is not Lipschitz may be even, and the same on both.
+    a, b, *more = rows(left(hair), right(hair), left(3 * hair), right(3 * hair))
+    near = max(apart(a, b), apart(a, more[0]), apart(b, more[1]))
+    if not near > least * max(float(np.linalg.norm(row)) for row in (a, b)):
+        return 0.0  # as nearly everywhere
+    both = [rows(*[arm(_WIDER * hair + i * hair) for i in range(4)]) for arm in (left, right)]
+    far = max(apart(both[0][0], both[1][0]), apart(a, both[0][0]), apart(b, both[1][0]))
+    rounding = max(apart(r[3] - r[0], 3 * (r[2] - r[1])) for r in both)
+    return near if near > 8 * rounding and growth * near > far else 0.0
