@@ -196,6 +196,17 @@ def test_norms_that_are_passed_through_and_passed_by():
     assert kinks_of(lambda x: jnp.sum(jnp.sqrt(x**2 + 1e-12)), [[0.3], [-3e10]]) is None
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_of_a_gradient_is_no_jump(seed):
+    """Terms that cancel leave 1e-8 of it at random, on both sides of a choice."""
+    w = np.random.default_rng(seed).standard_normal(3)
+    smooth = lambda x: jnp.sum(jax.nn.relu(x @ w - 0.1) ** 2 + jnp.cosh(x))
+    f = lambda x: (1e8 + 1) * smooth(x) - 1e8 * smooth(x)
+    points = np.stack([w, -w])
+    assert kinks_of(f, points) is None
+    assert kinks_of(lambda x: f(x) + 1e-3 * jnp.abs(x @ w - 0.1), points) is not None
+
+
 def test_ways_of_rounding_and_points_that_are_none():
     f = lambda x: jnp.sum(jnp.abs(x))
     assert kinks_of(f, [[1.0], [1.0], [1.0 + 1e-16]]) is None

@@ -20,6 +20,7 @@ EPS = float(np.finfo(np.float64).eps)
 HAIR = 2.0**-40  # of a way, or 32 units in the last place of where it lies
 ROUNDING = 1e-11  # a change below this share of what changes is none
 _WIDER = 256.0
+_BESIDE = 8  # points at that distance, a hair from each other
 _JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
 
 Arm = Callable[[float], np.ndarray]  # a point at a distance from where two of them meet
@@ -108,7 +109,9 @@ def _leap(
     near = max(apart(a, b), apart(a, more[0]), apart(b, more[1]))
     if not near > least * max(float(np.linalg.norm(row)) for row in (a, b)):
         return 0.0  # as nearly everywhere
-    both = [rows(*[arm(_WIDER * hair + i * hair) for i in range(4)]) for arm in (left, right)]
+    both = [rows(*[arm(_WIDER * hair + i * hair) for i in range(_BESIDE)]) for arm in (left, right)]
     far = max(apart(both[0][0], both[1][0]), apart(a, both[0][0]), apart(b, both[1][0]))
-    rounding = max(apart(r[3] - r[0], 3 * (r[2] - r[1])) for r in both)
+    rounding = max(
+        apart(r[i + 3] - r[i], 3 * (r[i + 2] - r[i + 1])) for r in both for i in range(_BESIDE - 3)
+    )
     return near if near > 8 * rounding and growth * near > far else 0.0

@@ -1,9 +1,8 @@
 """Kinks that a path passes between the points at which it is known.
 
 A choice of the program that turns on the way, or a root that comes to zero, is a place at which a
-derivative of f may jump; most do not make it jump (the square of a relu, the two sides of an elu).
-The derivative itself is asked, a hair before the place and a hair behind it: one that is Lipschitz
-changes 256 times as much over 256 times the distance.
+derivative of f may jump; many do not make it jump (the square of a relu, the two sides of an elu).
+So the place is located, and the derivatives are asked on both sides of it.
 """
 
 from __future__ import annotations
@@ -106,7 +105,8 @@ class KinksPassed:
         return bool(self.gated.sites or self.gated.singular_lines)
 
     def first(self, ways: Float[np.ndarray, "n 4 d"], joined: bool = True) -> Passed | None:
-        """The first kink on the ways; where they are joined, at their corners and ends, too.
+        """The first kink on the ways: at the corners, too, where they are joined, else at the ends
+        of each.
 
         Raises:
             TooManyTurns: after several thousand places where nothing jumps.
