@@ -12,7 +12,13 @@ from hypothesis import given, settings, strategies as st_
 
 import steepest as st
 from random_problems import SEEDS
-from steepest.flow import KinksPassed, TooManyTurns, _passed_kinks as module, straight
+from steepest.flow import (
+    KinksByHalving,
+    KinksPassed,
+    TooManyTurns,
+    _passed_kinks as module,
+    straight,
+)
 from steepest.pieces import trace
 
 # Each of one number, with the place at 0, and whether ∇f, or ∇²f, is Lipschitz there.
@@ -134,6 +140,15 @@ UNTOLD = {
 def test_no_certificate_holds_beside_kinks_that_are_hard_to_see(name, theorem):
     g = TURN_BACK.get(name) or (lambda x: 0.05 * UNTOLD[name](x - 0.21))
     assert st.certify(theorem, st.Problem(lambda x: q(x) + g(x), -0.83)).holds is False
+
+
+def test_a_jump_is_followed_beside_a_larger_change_that_is_smooth():
+    """Between −0.83 and 1.03 the derivative of e^x/2 changes by 1.2, most of it at the right."""
+    f = lambda x: jnp.exp(x[0]) / 2 + 0.05 * UNTOLD["eigenvalue"](x[0] + 0.3)
+    ways = straight(np.array([[-0.83], [1.03]]))
+    found = KinksByHalving(trace(f, np.ones(1))).first(ways)
+    assert found is not None
+    assert found.x == pytest.approx(np.array([-0.3]), abs=1e-7)
 
 
 @pytest.mark.parametrize("theorem", ["D1", "D5", "D7"])
