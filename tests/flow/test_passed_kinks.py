@@ -259,3 +259,42 @@ def test_smooth_activations_on_random_networks_pass(seed):
     points = rng.standard_normal((3, 12))
     assert kinks_of(f, points) is None
     assert kinks_of(kinked, points) is not None
+
+
+ROWS = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+FROM = np.array([-0.83, 0.4, 0.1], np.float32)
+# Smooth, of residuals that all vanish at the minimum, where terms cancel and choices tie.
+VANISHING = {
+    "log cosh": lambda r: jnp.logaddexp(r, -r) - np.log(2),
+    "two softplus": lambda r: jax.nn.softplus(r) + jax.nn.softplus(-r),
+    "cosh of abs": lambda r: jnp.cosh(jnp.abs(r) / 2) - 1,
+    "log of abs": lambda r: jnp.log1p(jnp.abs(r) ** 2),
+}
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("name", VANISHING)
+@pytest.mark.parametrize("theorem", ["D1", "D5", "D7"])
+def test_residuals_that_vanish_are_no_kinks(theorem, name, double):
+    kind = np.float64 if double else np.float32
+    A, x0 = ROWS.astype(kind), FROM.astype(kind) * kind(0.1) + kind(0.9)
+    f = lambda x: jnp.mean(VANISHING[name](A @ x - A @ np.ones(3, kind)))
+    c = st.certify(theorem, st.Problem(f, x0))
+    assert c.holds is not False, str(c)
+    assert not any("jump" in h.detail for h in c.hypotheses)
+
+
+@pytest.mark.parametrize("theorem", ["D1", "D7"])
+@pytest.mark.parametrize("pick", [jnp.sort, jax.lax.cummax, lambda x: jax.lax.top_k(x, 2)[0]])
+def test_choices_of_order_that_turn(pick, theorem):
+    center = jnp.array([1.03, 0.1, 0.5])
+    base = lambda x: 0.5 * jnp.sum((x - center) ** 2) + 0.01 * jnp.sum(jax.nn.softplus(x))
+    p = st.Problem(lambda x: base(x) + 0.05 * pick(x)[-1], np.array([-0.83, 0.4, 0.1]))
+    assert st.certify(theorem, p).holds is False
+    smooth = st.Problem(lambda x: base(x) + 0.05 * jnp.sum(jnp.sort(x) ** 2), p.x0)
+    assert st.certify(theorem, smooth).holds
+
+
+def test_a_first_step_so_long_that_a_hair_of_it_spans_a_bend():
+    f = lambda x: jax.nn.softplus(1000 * (1 - x)) + 1e-6 / 2 * x**2
+    assert st.certify("D1", st.Problem(f, -5.0)).holds

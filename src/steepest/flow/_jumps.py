@@ -7,6 +7,7 @@ jumps, or grows without bound, does not.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -17,9 +18,16 @@ from jaxtyping import Float
 from steepest.pieces import Program
 
 EPS = float(np.finfo(np.float64).eps)
-HAIR = 2.0**-40  # of a way, or 32 units in the last place of where it lies
+HAIR = 2.0**-40  # of a way, or _UNITS in the last place of where it lies
 ROUNDING = 1e-11  # a change below this share of what changes is none
+_UNITS = 1024.0  # so many that no number made of a point is tied by its rounding a hair off it
 _WIDER = 256.0
+PARTS = 8  # of a way that is searched
+_FADED = 1e-7  # what has fallen to this share of itself has no jump in it
+_NEAR = 2.0**-10  # of the way to a point that is a hair beside another
+_CUTS = 2.0**-16, 2.0**-32  # of a way, about a place on it
+_CLEAR = 2.0**-8  # hairs above this share of a way are too long to search it
+_MISSING = 1e300  # a difference to where there is no derivative
 _BESIDE = 8  # points at that distance, a hair from each other
 _JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
 
@@ -48,21 +56,49 @@ class Derivatives:
         along = lambda D: program.in_double(lambda f, ys: lax.map(D(lambda y: of(f, y)), ys))
         self.each = [along(D) for D in (lambda f: f, jax.grad, jax.hessian)[: order + 1]]
         self._growth = _UNBOUNDED if lipschitz else _JUMP
+        self._start = np.concatenate([leaf.ravel() for leaf in program.start])
+
+    @cached_property
+    def _floors(self) -> list[float]:
+        """Changes of each that are rounding: in shares of it where the program starts. Where one
+        has come to zero, terms may cancel that are as large as there."""
+        with np.errstate(all="ignore"):
+            sizes = [float(np.linalg.norm(of(self._start[None]))) for of in self.each]
+        return [64 * EPS * size if np.isfinite(size) else 0.0 for size in sizes]
 
     def jump(self, left: Arm, right: Arm, hair: float, least: float = ROUNDING) -> Jump | None:
         """The first that jumps where two arms meet, by more than a share of itself."""
-        for order, derivative in enumerate(self.each):
-            change = _leap(derivative, left, right, hair, self._growth if order else _JUMP, least)
+        for order, (derivative, floor) in enumerate(zip(self.each, self._floors, strict=True)):
+            growth = self._growth if order else _JUMP
+            change = _leap(derivative, left, right, hair, growth, least, floor)
             if change > 0:
                 return Jump(order, change)
         return None
 
+    def is_confirmed(
+        self, jump: Jump, way: Float[np.ndarray, "4 d"], share: float, least: float = ROUNDING
+    ) -> bool:
+        """Whether a jump is one nearer by, too: a hair of a long way may span a smooth bend."""
+        x, slope = at(way, share), way[1] + share * (2 * way[2] + share * 3 * way[3])
+        of, floor = self.each[jump.order], self._floors[jump.order]
+        growth = self._growth if jump.order else _JUMP
+        for cut in _CUTS:
+            part = np.stack([x - cut * slope, 2 * cut * slope, 0 * x, 0 * x])
+            hair = float(hairs(part[None])[0])
+            if not hair <= _CLEAR:
+                break
+            there = arms(part, sharpest(of, part, hair))
+            if not _leap(of, *there, hair, growth, least, floor) > 0:
+                return False
+        return True
+
     def jump_through(self, x: Float[np.ndarray, " d"], direction: Float[np.ndarray, " d"]) -> float:
-        """By how much the last one jumps at x, along a direction; 0.0 where it does not."""
-        hair = max(HAIR, 32 * EPS * largest(x) / largest(direction))
+        """By how much the last one jumps at x, along a direction to a point beside it; 0.0 where it
+        does not."""
         arm = lambda sign: lambda s: x + sign * s * direction
         with np.errstate(all="ignore"):
-            return _leap(self.each[-1], arm(-1.0), arm(1.0), hair, self._growth, ROUNDING)
+            of = self.each[-1]
+            return _leap(of, arm(-1.0), arm(1.0), _NEAR, self._growth, ROUNDING, self._floors[-1])
 
 
 def hairs(ways: Float[np.ndarray, "n 4 d"]) -> Float[np.ndarray, " n"]:
@@ -70,7 +106,7 @@ def hairs(ways: Float[np.ndarray, "n 4 d"]) -> Float[np.ndarray, " n"]:
     sizes = np.max(np.abs(ways[:, 0]), axis=1, initial=0.0)
     lengths = np.max(np.abs(ways[:, 1:]), axis=(1, 2), initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(lengths > 0, np.maximum(HAIR, 32 * EPS * sizes / lengths), np.inf)
+        return np.where(lengths > 0, np.maximum(HAIR, _UNITS * EPS * sizes / lengths), np.inf)
 
 
 def at(way: Any, s: Any) -> Any:
@@ -95,6 +131,7 @@ def _leap(
     hair: float,
     growth: float,
     least: float,
+    floor: float,
 ) -> float:
     """By how much a function of points (n, d) jumps where two arms meet.
 
@@ -107,7 +144,7 @@ def _leap(
     # On one side, too: what is not Lipschitz may be even, and the same on both.
     a, b, *more = rows(left(hair), right(hair), left(3 * hair), right(3 * hair))
     near = max(apart(a, b), apart(a, more[0]), apart(b, more[1]))
-    if not near > least * max(float(np.linalg.norm(row)) for row in (a, b)):
+    if not near > floor + least * max(float(np.linalg.norm(row)) for row in (a, b)):
         return 0.0  # as nearly everywhere
     both = [rows(*[arm(_WIDER * hair + i * hair) for i in range(_BESIDE)]) for arm in (left, right)]
     far = max(apart(both[0][0], both[1][0]), apart(a, both[0][0]), apart(b, both[1][0]))
@@ -115,3 +152,34 @@ def _leap(
         apart(r[i + 3] - r[i], 3 * (r[i + 2] - r[i + 1])) for r in both for i in range(_BESIDE - 3)
     )
     return near if near > 8 * rounding and growth * near > far else 0.0
+
+
+def sharpest(derivative: Callable[[np.ndarray], np.ndarray], way: np.ndarray, hair: float) -> float:
+    """Where on a way a derivative's second differences stay largest, as the distance falls."""
+
+    def rows(shares: np.ndarray) -> np.ndarray:
+        points = np.array([at(way, float(s)) for s in shares])
+        return np.asarray(derivative(points)).reshape(len(points), -1)
+
+    def bends(of: np.ndarray) -> np.ndarray:
+        """Of each three in a row: those of a cusp vanish where it stands at some places, not for
+        two of them at once."""
+        sizes = np.linalg.norm(of[:-2] - 2 * of[1:-1] + of[2:], axis=1)
+        return np.nan_to_num(sizes, nan=_MISSING, posinf=_MISSING)
+
+    shares = np.linspace(0.0, 1.0, 2 * PARTS + 1)
+    known, first = rows(shares), 0.0
+    while True:
+        bent = bends(known)
+        most = int(np.argmax(bent))
+        first = first or float(bent[most])
+        # With one more on either side: those about a cusp may be the smaller ones.
+        begin = min(max(most - 1, 0), len(shares) - 5)
+        middle = float(shares[most + 1])
+        shares, known = shares[begin : begin + 5], known[begin : begin + 5]
+        if not bent[most] > _FADED * first or shares[4] - shares[0] <= hair:
+            return middle
+        between = (shares[:-1] + shares[1:]) / 2
+        order = np.argsort(np.concatenate([shares, between]))
+        known = np.concatenate([known, rows(between)])[order]
+        shares = np.concatenate([shares, between])[order]

@@ -282,9 +282,10 @@ class KinksPassed:
             self._count()
             hair = max(float(hair_of[k]), 32 * lowest / rate if rate > 0 else 0.0)
             words = f"a root, or a norm, is at zero: {self.gated.singular_lines[root]}"
-            found = self._kink(k, share, ways[k], *arms(ways[k], share), hair, words)
-            if found is not None:
-                yield found
+            # How near it comes was asked as near as can be: so it is no bend.
+            jump = self._derivatives.jump(*arms(ways[k], share), hair)
+            if jump is not None:
+                yield Passed(k, share, at(ways[k], share), jump, words)
 
     def _least(self, way: np.ndarray, root: int, rate: float) -> tuple[float, float, float]:
         """(where a root is lowest on a way, how high it is there, how far that may be off).
@@ -318,7 +319,9 @@ class KinksPassed:
         least: float = ROUNDING,
     ) -> Passed | None:
         jump = self._derivatives.jump(left, right, hair, least)
-        return None if jump is None else Passed(k, share, at(way, share), jump, what)
+        if jump is None or not self._derivatives.is_confirmed(jump, way, share, least):
+            return None
+        return Passed(k, share, at(way, share), jump, what)
 
     def _turned(self, before: np.ndarray, after: np.ndarray) -> tuple[str, float]:
         """(the choices that turned, below which share of a derivative its change is none).
@@ -334,7 +337,8 @@ class KinksPassed:
         kinks = list(dict.fromkeys(kinks))
         words = "; ".join(map(str, kinks[:3]))
         words += f" and {len(kinks) - 3} more" * (len(kinks) > 3)
-        parts = any(not CHOICES[kink.primitive].continuous for kink in kinks)
+        rows = [CHOICES.get(kink.primitive) for kink in kinks]  # none for sort and the like
+        parts = any(row is not None and not row.continuous for row in rows)
         return words, max(ROUNDING, _FIT * self.program.eps) if parts else ROUNDING
 
     def _count(self) -> None:

@@ -7,7 +7,7 @@ asks of f there is read a hair off the point, on several sides, where no choice 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from jax.extend import core as jex_core
 from jaxtyping import Float
 
 from steepest.curvature import Curvature, curvature_of, dense_hessian, sides
+from steepest.flow import Derivatives, arms, hairs, sharpest
 from steepest.pieces import Program, has_choices
 from steepest.theorems.vectors import flat, split
 
@@ -36,6 +37,10 @@ class OwnDerivatives:
         self._program = program
         jaxpr = program.closed.jaxpr
         self.chooses = has_choices(jaxpr) or _compares(jaxpr)
+
+    @cached_property
+    def _values(self) -> Derivatives:
+        return Derivatives(self._program)
 
     # ---- as JAX gives them
 
@@ -129,13 +134,8 @@ class OwnDerivatives:
         Segments through x are halved, each time keeping the half in which ∇f changes more: a
         change that a derivative makes is halved, too. None where a gradient is not finite.
         """
-        size = max(1.0, float(np.linalg.norm(x)))
-        reach = max(64 * self._program.eps, 1e-9) * size
-        rng = np.random.default_rng(1)
-        for _ in range(4):
-            u = rng.standard_normal(len(x))
-            u *= reach / np.linalg.norm(u)
-            ends = [x - u, x + u * rng.uniform(0.5, 1.0)]
+        for u in self._segments(x):
+            ends = [x - u, x + 0.7 * u]
             slopes = [self.jax_gradient(end) for end in ends]
             whole = changed = float(np.linalg.norm(slopes[1] - slopes[0]))
             for _ in range(16):
@@ -149,6 +149,26 @@ class OwnDerivatives:
             if changed > 1e-3 * whole:
                 return True
         return False
+
+    def value_jumps(self, x: Float[np.ndarray, " d"]) -> bool:
+        """Whether f itself is seen to jump near x, beyond the rounding of the program's dtype."""
+        for u in self._segments(x):
+            way = np.stack([x - u, 2 * u, 0 * u, 0 * u])
+            hair = float(hairs(way[None])[0])
+            share = sharpest(self._values.each[0], way, hair)
+            jump = self._values.jump(*arms(way, share), hair, least=16 * self._program.eps)
+            if jump is not None and jump.order == 0:
+                return True
+        return False
+
+    def _segments(self, x: Float[np.ndarray, " d"]) -> Iterator[Float[np.ndarray, " d"]]:
+        """Halves of segments about x at random, as long as its dtype may be off."""
+        size = max(1.0, float(np.linalg.norm(x)))
+        reach = max(64 * self._program.eps, 1e-9) * size
+        rng = np.random.default_rng(1)
+        for _ in range(4):
+            u = rng.standard_normal(len(x))
+            yield u * (reach / np.linalg.norm(u))
 
     def _around(
         self, of: Callable[[Any], Any], x: Float[np.ndarray, " d"], nearer: float = 1.0
