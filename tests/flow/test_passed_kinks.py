@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st_
 import steepest as st
 from random_problems import SEEDS
 from steepest.flow import (
+    Derivatives,
     KinksByHalving,
     KinksPassed,
     TooManyTurns,
@@ -38,9 +39,10 @@ UNITS = {
 }
 
 
-def kinks_of(f, points, **options):
+def kinks_of(f, points, nearest=0.0, **options):
     points = np.asarray(points, float)
-    return KinksPassed(trace(f, points[0]), **options).first(straight(points))
+    derivatives = Derivatives(trace(f, points[0]), **options)
+    return KinksPassed(derivatives, nearest).first(straight(points))
 
 
 @given(SEEDS, st_.integers(1, 3), st_.integers(1, 4), st_.sampled_from([1e-3, 1.0, 1e4]))
@@ -146,7 +148,7 @@ def test_a_jump_is_followed_beside_a_larger_change_that_is_smooth():
     """Between −0.83 and 1.03 the derivative of e^x/2 changes by 1.2, most of it at the right."""
     f = lambda x: jnp.exp(x[0]) / 2 + 0.05 * UNTOLD["eigenvalue"](x[0] + 0.3)
     ways = straight(np.array([[-0.83], [1.03]]))
-    found = KinksByHalving(trace(f, np.ones(1))).first(ways)
+    found = KinksByHalving(Derivatives(trace(f, np.ones(1)))).first(ways)
     assert found is not None
     assert found.x == pytest.approx(np.array([-0.3]), abs=1e-7)
 

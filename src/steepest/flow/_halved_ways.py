@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Float
 
 from steepest.flow._jumps import PARTS, Derivatives, arms, at, hairs, sharpest
 from steepest.flow._passed_kinks import Passed
-from steepest.pieces import Program
 
 
 class KinksByHalving:
@@ -20,11 +17,11 @@ class KinksByHalving:
     larger change, which is why `KinksPassed` is asked where it can be.
 
     Args:
-        program, order: as for `Derivatives`.
+        derivatives: those that are asked.
     """
 
-    def __init__(self, program: Program, order: Literal[1, 2] = 1):
-        self._derivatives = Derivatives(program, order)
+    def __init__(self, derivatives: Derivatives):
+        self._derivatives = derivatives
 
     def first(self, ways: Float[np.ndarray, "n 4 d"]) -> Passed | None:
         """The first kink that is seen on the ways."""

@@ -20,16 +20,16 @@ from steepest.pieces import Program
 EPS = float(np.finfo(np.float64).eps)
 HAIR = 2.0**-40  # of a way, or _UNITS in the last place of where it lies
 ROUNDING = 1e-11  # a change below this share of what changes is none
-_UNITS = 1024.0  # so many that no number made of a point is tied by its rounding a hair off it
-_WIDER = 256.0
 PARTS = 8  # of a way that is searched
-_FADED = 1e-7  # what has fallen to this share of itself has no jump in it
+_UNITS = 1024.0  # so many that no number made of a point is tied by its rounding a hair off it
+_WIDER = 256.0  # hairs, over which a change is held against that over two
+_BESIDE = 8  # points at that distance, a hair from each other
+_JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
 _NEAR = 2.0**-10  # of the way to a point that is a hair beside another
 _CUTS = 2.0**-16, 2.0**-32  # of a way, about a place on it
 _CLEAR = 2.0**-8  # hairs above this share of a way are too long to search it
+_FADED = 1e-7  # what has fallen to this share of itself has no jump in it
 _MISSING = 1e300  # a difference to where there is no derivative
-_BESIDE = 8  # points at that distance, a hair from each other
-_JUMP, _UNBOUNDED = 4.0, 64.0  # of one of order 1/2 the change grows 16 times over 256 hairs
 
 Arm = Callable[[float], np.ndarray]  # a point at a distance from where two of them meet
 
@@ -55,7 +55,9 @@ class Derivatives:
         of = lambda f, y: f(program.leaves(y))
         along = lambda D: program.in_double(lambda f, ys: lax.map(D(lambda y: of(f, y)), ys))
         self.each = [along(D) for D in (lambda f: f, jax.grad, jax.hessian)[: order + 1]]
-        self._growth = _UNBOUNDED if lipschitz else _JUMP
+        self.program = program
+        # f itself may grow as it likes, as long as it does not jump.
+        self._growths = [_JUMP] + [_UNBOUNDED if lipschitz else _JUMP] * order
         self._start = np.concatenate([leaf.ravel() for leaf in program.start])
 
     @cached_property
@@ -68,9 +70,8 @@ class Derivatives:
 
     def jump(self, left: Arm, right: Arm, hair: float, least: float = ROUNDING) -> Jump | None:
         """The first that jumps where two arms meet, by more than a share of itself."""
-        for order, (derivative, floor) in enumerate(zip(self.each, self._floors, strict=True)):
-            growth = self._growth if order else _JUMP
-            change = _leap(derivative, left, right, hair, growth, least, floor)
+        for order in range(len(self.each)):
+            change = self._leap(order, left, right, hair, least)
             if change > 0:
                 return Jump(order, change)
         return None
@@ -80,15 +81,13 @@ class Derivatives:
     ) -> bool:
         """Whether a jump is one nearer by, too: a hair of a long way may span a smooth bend."""
         x, slope = at(way, share), way[1] + share * (2 * way[2] + share * 3 * way[3])
-        of, floor = self.each[jump.order], self._floors[jump.order]
-        growth = self._growth if jump.order else _JUMP
         for cut in _CUTS:
             part = np.stack([x - cut * slope, 2 * cut * slope, 0 * x, 0 * x])
             hair = float(hairs(part[None])[0])
             if not hair <= _CLEAR:
                 break
-            there = arms(part, sharpest(of, part, hair))
-            if not _leap(of, *there, hair, growth, least, floor) > 0:
+            there = arms(part, sharpest(self.each[jump.order], part, hair))
+            if not self._leap(jump.order, *there, hair, least) > 0:
                 return False
         return True
 
@@ -97,8 +96,11 @@ class Derivatives:
         does not."""
         arm = lambda sign: lambda s: x + sign * s * direction
         with np.errstate(all="ignore"):
-            of = self.each[-1]
-            return _leap(of, arm(-1.0), arm(1.0), _NEAR, self._growth, ROUNDING, self._floors[-1])
+            return self._leap(-1, arm(-1.0), arm(1.0), _NEAR, ROUNDING)
+
+    def _leap(self, order: int, left: Arm, right: Arm, hair: float, least: float) -> float:
+        of, growth, floor = self.each[order], self._growths[order], self._floors[order]
+        return _leap(of, left, right, hair, growth, least, floor)
 
 
 def hairs(ways: Float[np.ndarray, "n 4 d"]) -> Float[np.ndarray, " n"]:

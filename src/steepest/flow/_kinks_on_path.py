@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
+from steepest.flow._jumps import Derivatives
 from steepest.flow._passed_kinks import KinksPassed, TooManyTurns
 from steepest.pieces import Program, trace
 
@@ -44,7 +45,7 @@ def refuse_kinks(
         SolverError: it names the line and the time; or more choices turned than are looked at.
     """
     try:
-        watch = KinksPassed(program, nearest=nearest, lipschitz=False)
+        watch = KinksPassed(Derivatives(program, lipschitz=False), nearest)
         found = watch.first(_cubics(ts, xs, vs))
     except TooManyTurns:
         raise SolverError(

@@ -8,7 +8,7 @@ So the place is located, and the derivatives are asked on both sides of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from steepest.flow._jumps import (
     hairs,
     largest,
 )
-from steepest.pieces import CHOICES, Program
+from steepest.pieces import CHOICES
 from steepest.pieces._compile import compiled
 from steepest.pieces._gated import Gated
 
@@ -74,25 +74,18 @@ class KinksPassed:
     """Looks for the kinks of a program on ways: cubics in a share s between 0 and 1.
 
     Args:
-        program: f.
-        order, lipschitz: see `Derivatives`.
+        derivatives: of the program, those that are asked.
         nearest: at what distance from zero a norm, or a root, counts as passing through it.
 
     Raises:
         UnsupportedPrimitiveError: a primitive without a rule, with the line.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        order: Literal[1, 2] = 1,
-        nearest: float = 0.0,
-        lipschitz: bool = True,
-    ):
+    def __init__(self, derivatives: Derivatives, nearest: float = 0.0):
+        self.program, self.nearest = derivatives.program, nearest
+        self._derivatives = derivatives
         with jax.enable_x64(True):
-            self.gated = Gated(program)
-        self.program, self.nearest = program, nearest
-        self._derivatives = Derivatives(program, order, lipschitz)
+            self.gated = Gated(self.program)
         self._looked_at = compiled(self._looked)
         self._turn_of = compiled(self._turn)
         self._lowest_at = compiled(self._lowest)

@@ -32,9 +32,9 @@ class KinksOnTheWay:
     """
 
     def __init__(self, p: Problem, order: Literal[1, 2] = 1):
-        self.p = p
-        self.order: Literal[1, 2] = order
+        self.p, self.order = p, order
         self._name = _NAMES[order]
+        self._derivatives = Derivatives(p.program, order)
 
     @cached_property
     def _kinks(self) -> KinksPassed:
@@ -43,11 +43,7 @@ class KinksOnTheWay:
             UnsupportedPrimitiveError: a primitive has no rule; with the line.
         """
         size = float(np.max(np.abs(flat(self.p.program.start)), initial=0.0))
-        return KinksPassed(self.p.program, self.order, nearest=64 * EPS * size)
-
-    @cached_property
-    def _by_halving(self) -> KinksByHalving:
-        return KinksByHalving(self.p.program, self.order)
+        return KinksPassed(self._derivatives, nearest=64 * EPS * size)
 
     def hypotheses(
         self, ways: Iterable[Float[np.ndarray, "n 4 d"]], joined: bool = True
@@ -57,12 +53,13 @@ class KinksOnTheWay:
         See `KinksPassed.first` on ways that are joined.
         """
         unknown, jaxpr = None, self.p.program.closed.jaxpr
-        searches = [self._by_halving.first] if holds(jaxpr, _EDGES) else []
+        by_halving = KinksByHalving(self._derivatives).first
+        searches = [by_halving] if holds(jaxpr, _EDGES) else []
         try:
             if self._kinks.watches:
                 searches.insert(0, partial(self._kinks.first, joined=joined))
         except UnsupportedPrimitiveError as error:
-            searches = [self._by_halving.first]
+            searches = [by_halving]
             if has_choices(jaxpr, of_reals=True):
                 unknown = str(error)
         found = None
@@ -80,9 +77,8 @@ class KinksOnTheWay:
 
     def at(self, points: list[Float[np.ndarray, " d"]]) -> tuple[Hypothesis, ...]:
         """The same of single points: the last derivative is asked along a line through each."""
-        derivatives = Derivatives(self.p.program, self.order)
         for x in points:
-            change = derivatives.jump_through(x, sides(x)[0] - x)
+            change = self._derivatives.jump_through(x, sides(x)[0] - x)
             if change > 0:
                 detail = self._words(self.order, change, x)
                 return (Hypothesis(self._name, Evidence.VIOLATED, detail),)

@@ -68,13 +68,11 @@ def constants(
     seen = _look(runner, run, star)
     mu, about_mu = _convexity(p.strong_convexity, seen)
     M, about_M = _lipschitz(p.hessian_lipschitz, seen)
-    unknown = ()
-    if about_M.evidence is not Evidence.VIOLATED:
-        unknown = _kinks(p, run, seen)
+    others = () if about_M.evidence is Evidence.VIOLATED else _kinks(p, run, seen)
     if seen.missing is not None:
         detail = f"it is not finite at {seen.missing}"
-        unknown += (Hypothesis("∇²f is known", Evidence.UNKNOWN, detail),)
-    return Constants(mu, M, seen.condition, (about_mu, about_M, *unknown))
+        others += (Hypothesis("∇²f is known", Evidence.UNKNOWN, detail),)
+    return Constants(mu, M, seen.condition, (about_mu, about_M, *others))
 
 
 def _convexity_of_quadratic(
