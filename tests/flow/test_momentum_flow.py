@@ -143,3 +143,16 @@ def test_a_jump_is_refused():
         st.momentum_flow(
             lambda x: jnp.where(x > 0, x, x - 1e-3), 0.5, 5.0, "heavy_ball", damping=0.1
         )
+
+
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (lambda x: jnp.where(x > 0.5, x, jnp.nan), r"f is not finite beyond t = 1.198\d*: gt"),
+        (lambda x: x + 0 * jnp.log(x - 0.5), r"f is nan at t = 1.19\d*, though its gradient"),
+        (lambda x: x + 1e-3 * jnp.sqrt(x - 0.5), "f is not defined, not smooth or unbounded"),
+    ],
+)
+def test_where_f_ends_is_no_kink(f, says):
+    with pytest.raises(st.SolverError, match=says):
+        st.momentum_flow(f, 1.0, 2.0, "heavy_ball", damping=1.0, max_steps=3000)

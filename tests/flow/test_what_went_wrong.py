@@ -225,3 +225,30 @@ def test_a_flow_that_leaves_where_f_is_defined_though_its_gradient_is(flow, save
         flow(lambda x: jnp.sum(x + 0 * jnp.log(x)), np.array([1.0]), 3.0, saveat=saveat)
     assert np.isfinite(caught.value.trajectory.values).all()
     assert np.max(caught.value.trajectory.ts) < 1.0
+
+
+WINDOWS = {
+    "both": lambda x: jnp.where((x < 0.5) & (x > 0.4), x + 1, x),
+    "wide": lambda x: jnp.where((x < 0.5) & (x > 0.1), x + 1, x),
+    "two": lambda x: x + jnp.where(x < 0.5, 1.0, 0.0) - jnp.where(x < 0.4, 1.0, 0.0),
+    "nested": lambda x: jnp.where(x < 0.5, jnp.where(x < 0.4, x, x + 1), x),
+    "near": lambda x: jnp.where(jnp.abs(x - 0.45) < 0.05, x + 1, x),
+}
+
+
+@pytest.mark.parametrize("flow", [st.gradient_flow, st.gradient_inclusion])
+@pytest.mark.parametrize("name", WINDOWS)
+def test_a_jump_that_is_taken_back_within_a_step(name, flow):
+    """f and its gradient are the same again at the step's end."""
+    with pytest.raises(st.NotLocallyLipschitzError, match=r"from 0.5 to 1.5 at t = 0.5"):
+        flow(WINDOWS[name], 1.0, 2.0, saveat=[2.0])
+
+
+@pytest.mark.parametrize("flow", [st.gradient_flow, st.gradient_inclusion])
+@pytest.mark.parametrize("value", [jnp.nan, -jnp.inf])
+def test_where_f_ends_is_no_kink(value, flow):
+    window = lambda x: jnp.where((x < 0.5) & (x > 0.4), value, x)
+    edge = lambda x: jnp.where(x > 0.5, x, value)
+    for f in (window, edge):
+        with pytest.raises(st.SolverError, match=rf"f is {value} beyond t = 0.5: .t\[0\] at"):
+            flow(f, 1.0, 2.0, saveat=[2.0])

@@ -172,3 +172,14 @@ def test_a_hessian_that_is_not_finite(theorem):
     p = st.Problem(lambda x: jnp.sum(jnp.sqrt(x)), jnp.zeros(3))
     assert not st.certify(theorem, p).holds
     assert np.isnan(p.curvature(p.program.start).norm)
+
+
+@pytest.mark.parametrize("theorem", ["D1", "D2"])
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: jnp.where(x > 0.5, x**2, jnp.nan), lambda x: x**2 + 0 * jnp.log(x - 0.2)],
+)
+def test_a_step_to_where_f_is_not_defined(f, theorem):
+    c = st.certify(theorem, st.Problem(f, 1.0))
+    assert c.holds is None
+    assert "f is nan at x = (" in str(c)

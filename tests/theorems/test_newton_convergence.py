@@ -173,3 +173,9 @@ def test_choices_with_a_continuous_hessian_are_no_jumps():
     cubes = lambda w: jnp.sum(jnp.abs(w) ** 3 + w**2)
     for f in (logistic, cubes):
         assert st.certify("D7", st.Problem(f, jnp.array([1.0, -0.5])), steps=8).holds
+
+
+def test_a_minimum_where_f_is_not_defined():
+    c = st.certify("D7", st.Problem(lambda x: x**2 + 0 * jnp.log(x - 0.2), 1.0))
+    assert c.holds is None
+    assert "f is nan at x = (" in str(c)

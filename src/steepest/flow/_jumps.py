@@ -35,7 +35,9 @@ Arm = Callable[[float], np.ndarray]  # a point at a distance from where two of t
 
 
 class Jump(NamedTuple):
-    """Which derivative jumps (0 where f does), or changes as good as that, and by how much."""
+    """Which derivative jumps (0 where f does), or changes as good as that, and by how much;
+    infinitely where f is finite on one side alone.
+    """
 
     order: int
     change: float
@@ -100,7 +102,7 @@ class Derivatives:
 
     def _leap(self, order: int, left: Arm, right: Arm, hair: float, least: float) -> float:
         of, growth, floor = self.each[order], self._growths[order], self._floors[order]
-        return _leap(of, left, right, hair, growth, least, floor)
+        return _leap(of, left, right, hair, growth, least, floor, ends=order == 0)
 
 
 def hairs(ways: Float[np.ndarray, "n 4 d"]) -> Float[np.ndarray, " n"]:
@@ -134,17 +136,22 @@ def _leap(
     growth: float,
     least: float,
     floor: float,
+    ends: bool,
 ) -> float:
     """By how much a function of points (n, d) jumps where two arms meet.
 
-    0.0 where the change from the one arm to the other, or along one of them, is `growth` times as
-    large over 256 hairs as over two; or where that is rounding: below a share of what changes, or
-    by the third differences on either side (errors are as large in them, what is smooth is not).
+    Infinite, if `ends`, where it is finite on one of them alone. 0.0 where the change from the one
+    arm to the other, or along one of them, is `growth` times as large over 256 hairs as over two;
+    or where that is rounding: below a share of what changes, or by the third differences on either
+    side (errors are as large in them, what is smooth is not).
     """
     rows = lambda *points: np.asarray(of(np.array(points)), np.float64).reshape(len(points), -1)
     apart = lambda a, b: float(np.linalg.norm(a - b))
     # On one side, too: what is not Lipschitz may be even, and the same on both.
     a, b, *more = rows(left(hair), right(hair), left(3 * hair), right(3 * hair))
+    finite = [bool(np.all(np.isfinite(side))) for side in ((a, more[0]), (b, more[1]))]
+    if ends and finite[0] != finite[1]:
+        return np.inf
     near = max(apart(a, b), apart(a, more[0]), apart(b, more[1]))
     if not near > floor + least * max(float(np.linalg.norm(row)) for row in (a, b)):
         return 0.0  # as nearly everywhere

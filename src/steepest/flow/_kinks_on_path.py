@@ -54,6 +54,8 @@ def refuse_kinks(
     if found is None:
         return
     time = ts[found.way] + found.share * (ts[found.way + 1] - ts[found.way])
+    if np.isinf(found.jump.change):
+        raise SolverError(f"f is not finite beyond t = {time:.6g}: {found.what}.")
     if found.jump.order == 0:
         raise NotLocallyLipschitzError(
             f"f jumps by {found.jump.change:.6g} at t = {time:.6g}: {found.what}."

@@ -92,6 +92,12 @@ class Meeting:
         crossed, real = self.past_neutral(decider, mode, scale, hits)
         self.refuse_jump(t, decider, mode, crossed)
         mode = crossed
+        if not self.through:  # where f jumps, or ends, it has no kink
+            beyond = mode
+            for base, other in real:
+                if beyond.active[base] and len(beyond.members(base)) == 1:
+                    beyond = beyond.crossed(base, other)
+            self.refuse_jump(t, decider, mode, beyond)
         self.refuse_kink(t, mode, [other for _, other in real])
         freed, off, opened = mode, None, []
         if left and not decider.has_others(mode, look):
@@ -284,11 +290,13 @@ class Meeting:
         if before is after:
             return
         values = [float(decider.look(m).value) for m in (before, after)]
+        changed = np.flatnonzero(before.active != after.active)
+        kinks = self.named(after, [int(k) for k in changed])
+        if np.isfinite(values[0]) and not np.isfinite(values[1]):
+            raise SolverError(f"f is {values[1]} beyond t = {t:.9g}: {kinks}.")
         parted = abs(values[0] - values[1])
         parted -= ROUNDING * (abs(values[0]) + abs(values[1]))
         if parted > 0 and parted > 4 * decider.may_part(before, after):
-            changed = np.flatnonzero(before.active != after.active)
-            kinks = self.named(after, [int(k) for k in changed])
             raise NotLocallyLipschitzError(
                 f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = {t:.9g}: {kinks}."
             )

@@ -95,6 +95,7 @@ def momentum_flow(
     with jax.enable_x64(True):
         gated = Gated(request.program)
         ts = np.union1d(saved, np.linspace(0.0, t1, _LOOKED_AT))
+        along = lambda of, ys: jax.tree.map(np.asarray, compiled(lambda ys: lax.map(of, ys))(ys))
         exact = saved[(saved > 0) & (saved < t1)] if saveat is not None else np.zeros(0)
         began = time.perf_counter()
         solved = _solve(gated, request, law, ts, exact, rtol, atol, max_steps)
@@ -102,16 +103,23 @@ def momentum_flow(
         seconds = time.perf_counter() - began
         there = ts <= reached
         size = float(np.max(np.abs(request.start), initial=0.0))
+        values = along(lambda y: gated.actual(request.leaves(y))[0], xs[there])
         refuse_kinks(request.program, ts[there], xs[there], vs[there], atol + rtol * size)
+        if not np.all(np.isfinite(values)):
+            first = int(np.argmin(np.isfinite(values)))
+            raise SolverError(
+                f"f is {values[first]} at t = {ts[first]:.6g}, though its gradient is finite: on "
+                "the way there the momentum flow left where f is defined."
+            )
         if not there.all():
+            edge = "not defined, not smooth or unbounded below there"
+            why = "unbounded below" if counts["far"] else edge
             raise SolverError(
                 f"the momentum flow came to t = {float(reached):.6g} of {float(t1):g} in "
-                f"{int(counts['steps'])} steps: f is unbounded below or not smooth there, or "
-                "max_steps is too small."
+                f"{int(counts['steps'])} steps: f is {why}, or max_steps is too small."
             )
         kept = xs[np.searchsorted(ts, saved)]
-        columns = compiled(lambda ys: lax.map(lambda y: _row(gated, request, y), ys))(kept)
-        values, watched = jax.tree.map(np.asarray, columns)
+        values, watched = along(lambda y: _row(gated, request, y), kept)
         split = jax.tree.map(np.asarray, jax.vmap(request.leaves)(jnp.asarray(kept)))
         final = [np.asarray(leaf) for leaf in request.leaves(xs[-1])]
     restore = request.program.point.restore
@@ -188,6 +196,7 @@ def _solve(
             "steps": solution.stats["num_steps"],
             "rejected": solution.stats["num_rejected_steps"],
             "stages": jnp.asarray(method.tableau.num_stages),
+            "far": solution.result == diffrax.RESULTS.event_occurred,
         }
         return *solution.ys[0], reached, counts
 

@@ -75,6 +75,15 @@ class KinksOnTheWay:
             return (Hypothesis(self._name, Evidence.VIOLATED, detail),)
         return () if unknown is None else (Hypothesis(self._name, Evidence.UNKNOWN, unknown),)
 
+    def ends(self, points: Float[np.ndarray, "n d"]) -> tuple[Hypothesis, ...]:
+        """That f is defined at points, unknown where it is NaN at one: a gradient may be finite
+        there (that of 0·log(x)), and rounding may be to blame (inf/inf)."""
+        undefined = np.isnan(self._derivatives.each[0](points))
+        if not undefined.any():
+            return ()
+        detail = f"f is nan at {in_words(points[int(np.argmax(undefined))])}"
+        return (Hypothesis("f is defined on the way", Evidence.UNKNOWN, detail),)
+
     def at(self, points: list[Float[np.ndarray, " d"]]) -> tuple[Hypothesis, ...]:
         """The same of single points: the last derivative is asked along a line through each."""
         for x in points:
@@ -85,5 +94,7 @@ class KinksOnTheWay:
         return ()
 
     def _words(self, order: int, change: float, x: Float[np.ndarray, " d"]) -> str:
+        if np.isinf(change):
+            return f"f is not finite on one side of {in_words(x)}"
         what = _DERIVATIVES[order]
         return f"{what} jumps by {change:.6g}, or changes as good as that, at {in_words(x)}"

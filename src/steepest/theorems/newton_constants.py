@@ -153,4 +153,5 @@ def _kinks(p: Problem, run: NewtonRun, seen: _Seen) -> tuple[Hypothesis, ...]:
     or where that cannot be told."""
     kinks = KinksOnTheWay(p, order=2)
     ways = np.concatenate([straight(np.array([x, seen.star])) for x in run.xs])
-    return kinks.hypotheses([ways], joined=False) or kinks.at(seen.tied)
+    undefined = kinks.ends(np.concatenate([run.xs, seen.star[None]]))
+    return undefined or kinks.hypotheses([ways], joined=False) or kinks.at(seen.tied)

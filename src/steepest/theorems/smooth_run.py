@@ -274,8 +274,13 @@ class _Runner:
         return visible & (changed > run.smoothness * moved * (1 + 1e-6))
 
     def kinks(self, run: SmoothRun) -> tuple[Hypothesis, ...]:
-        """That the run passes none, where it does, or where that cannot be told."""
-        return self._kinks.hypotheses(self._ways(run))
+        """That the run passes none and stays where f is defined, where it does not, or where that
+        cannot be told."""
+        found = self._kinks.hypotheses(self._ways(run))
+        if found or len(run.decrease) == self.steps:
+            return found
+        after = flat(self.at_step(1 / run.smoothness, len(run.values), self.p.program.start))
+        return self._kinks.ends(after[None]) if np.isfinite(after).all() else ()
 
     def kink_in_a_steep_step(self, run: SmoothRun) -> str | None:
         """A kink, in words, that is passed by the first step in which ∇f changes too much."""
