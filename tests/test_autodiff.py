@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import steepest as st
 from steepest.autodiff import check_autodiff
 from steepest.errors import UnsupportedPrimitiveError
 
@@ -82,3 +83,38 @@ def test_a_loop_without_a_derivative_is_refused_as_one():
     )[1]
     with pytest.raises(UnsupportedPrimitiveError, match=r"while.*test_autodiff\.py"):
         check_autodiff(f)(0.0)
+
+
+@jax.custom_vjp
+def _turned_about(x):
+    return x
+
+
+_turned_about.defvjp(lambda x: (x, None), lambda _, g: (-g,))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-6, 1e-7, 1e-30])
+@pytest.mark.parametrize(
+    ("f", "x", "off"),
+    [
+        (lambda x: _turned_about(x), 1.0, 2.0),
+        (lambda x: jax.nn.relu(x) - jax.nn.relu(-x), 0.0, 1.0),
+    ],
+)
+def test_a_wrong_gradient_is_wrong_at_any_size(f, x, off, size):
+    check = st.check_autodiff(lambda x: size * f(x))(x)
+    assert check.valid is False
+    assert check.distance == pytest.approx(off * size, rel=1e-6)
+    assert st.certify("A3", st.Problem(lambda x: size * f(x), x)).holds is False
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_gradient_that_is_rounding_is_not_wrong(kind):
+    """At a minimum what is left of the gradient is the rounding of its terms."""
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal((20, 3)).astype(kind), rng.standard_normal(20).astype(kind)
+    least = np.linalg.lstsq(A, b, rcond=None)[0].astype(kind)
+    f = lambda w: jnp.mean((A @ w - b) ** 2)
+    assert st.check_autodiff(f)(least).valid is True
+    large = lambda x: kind(1e6) * x - kind(1e6) * jnp.sin(x)
+    assert st.check_autodiff(large)(kind(0.01)).valid is (None if kind is np.float32 else True)

@@ -21,8 +21,13 @@ from jaxtyping import PyTree
 from steepest.clarke import ClarkeDifferential, clarke
 from steepest.clarke._differential import flatten
 from steepest.convex import Everything
+from steepest.errors import UnsupportedPrimitiveError
+from steepest.homogeneity import with_rounding
 from steepest.inputs import function
 from steepest.pieces import Program, is_double_enabled, loops_named, trace
+
+_EPS = float(np.finfo(np.float64).eps)
+_TURNED = 1e-6  # of a gradient: roundings that move it by more have turned a choice
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class AutodiffCheck:
             the types that f computes in may be what sets the gradient off.
         distance: from the gradient to ∂f(x); inf where the gradient is not finite. Of a bracketed
             set: to its outer bound.
+        allowed: how far off the gradient may be by rounding.
         gradient: what `jax.grad` returned, in the user's dtype.
         differential: ∂f(x).
         reason: one sentence; where not valid it names the lines whose convention caused it.
@@ -44,6 +50,7 @@ class AutodiffCheck:
     gradient: PyTree
     differential: ClarkeDifferential = field(repr=False)
     reason: str = ""
+    allowed: float = 0.0
 
     def __bool__(self) -> bool:
         return self.valid is True
@@ -59,9 +66,10 @@ def check_autodiff(
 ) -> Callable[..., AutodiffCheck]:
     """Check `jax.grad(f)` at a point: `check_autodiff(f)(x)`.
 
-    `tol` is relative to the gradient's length, for gradients in single precision; what is further
-    off by up to 16 rounding units of the coarsest type that f computes in is not known. The
-    returned function raises what `clarke` raises.
+    `tol` is relative to the gradient's length, for gradients in single precision. Where terms of
+    the gradient cancel, what rounding makes of it is measured (in the coarsest type that f computes
+    in); what is off by more, and by no more than 16 times that, is not known. The returned function
+    raises what `clarke` raises.
 
     >>> check = check_autodiff(lambda x: jax.nn.relu(x) - jax.nn.relu(-x))(0.0)
     >>> check.valid, check.distance
@@ -83,25 +91,28 @@ def check_autodiff(
                 differential,
                 f"the gradient is not finite, by the derivative at {lines}",
             )
-        room = tol * (1.0 + float(np.linalg.norm(flat)))
         if isinstance(differential.outer, Everything):
             reason = f"∂f(x) is not known: {differential.evidence}"
             return AutodiffCheck(None, 0.0, gradient, differential, reason)
-        distance = differential.distance(flat)
-        valid = True if distance <= room and differential.exact else None
-        if distance > room:
-            eps = _traced(f, argnums, args, kwargs).eps  # of the coarsest type it computes in
-            if distance <= 16 * eps * (1.0 + float(np.linalg.norm(flat))):
-                reason = (
-                    f"not known: the gradient is {distance:.2g} off, which rounding may explain"
-                )
-                return AutodiffCheck(None, distance, gradient, differential, reason)
-            valid = False
-        elif valid is None and differential.contains(flat, tol):
-            valid = True
-        return AutodiffCheck(
-            valid, distance, gradient, differential, _reason(valid, differential, lines)
-        )
+        distance, length = differential.distance(flat), float(np.linalg.norm(flat))
+        allowed, explained = tol * length, 0.0
+        if distance > allowed:
+            program = _traced(f, argnums, args, kwargs)
+            moved = _rounding(program)
+            rounding = 4 * moved * program.eps / _EPS
+            allowed = max(allowed, min(rounding, tol * (1.0 + length)))
+            # Where drawn roundings break a tie that is how far the gradient turns, and no rounding.
+            most = np.inf if moved <= _TURNED * length else program.eps * (1.0 + length)
+            explained = 16 * min(rounding, most)
+        if distance <= allowed:
+            near = differential.exact or differential.contains(flat, tol)
+            valid = True if near else None
+            reason = _reason(valid, differential, lines)
+        elif distance <= explained:
+            valid, reason = None, f"not known: rounding may explain that it is {distance:.2g} off"
+        else:
+            valid, reason = False, _reason(False, differential, lines)
+        return AutodiffCheck(valid, distance, gradient, differential, reason, allowed)
 
     return check
 
@@ -111,6 +122,19 @@ def _traced(f: Callable[..., Any], argnums: int, args: tuple[Any, ...], kwargs: 
         return f(*args[:argnums], x, *args[argnums + 1 :], **kwargs)
 
     return trace(of_x, args[argnums])
+
+
+def _rounding(program: Program) -> float:
+    """The length of what a few units in the last place of float64 make of the gradient."""
+
+    def drawn(f: Any, leaves: list[Any]) -> Any:
+        slope = lambda leaves: jnp.concatenate([jnp.ravel(g) for g in jax.grad(f)(leaves)])
+        return with_rounding(slope, leaves)[1]
+
+    try:
+        return float(np.linalg.norm(program.in_double(drawn)(program.start)))
+    except UnsupportedPrimitiveError:  # a custom rule around what has no reverse derivative
+        return float("inf")
 
 
 def _gradient(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.laws._rounding import with_rounding
+from steepest.homogeneity import with_rounding
 
 rng = np.random.default_rng(11)
 X = rng.standard_normal((8, 2))

@@ -142,7 +142,7 @@ class LettingGo:
         look: Look,
         span: float,
     ) -> tuple[Off, float, float] | None:
-        """(where the flow is after so long, how long the norm is, what else has moved by that);
+        """(where the flow is after so long, how long the norm is, what that moved beside);
         None if something else may happen by then."""
         machine, looks, at = self.machine, [look], y
         for time in (t + span / 2, t + span):
@@ -161,8 +161,11 @@ class LettingGo:
         inverse = np.linalg.pinv(rows)
         mode, apart = held.with_norm(gate, held=False), inverse @ (length * v)
         turned = machine.look(at + apart, mode).velocity - last.velocity
-        # All else is moved by what the norm was by then, which grew as the integral of e.
-        moved = (turned - inverse @ (rows @ turned)) * span / 3 * (2 * e[0] + e[2]) / (e[0] + e[2])
+        # All else is moved by what the norm was by then, which grew as the integral of e; and the
+        # norm itself, if it grows at another rate when it is that long.
+        faster = v @ (rows @ turned) - factor / gram * e[2]
+        turned = turned - inverse @ (rows @ turned - faster * v)
+        moved = turned * span / 3 * (2 * e[0] + e[2]) / (e[0] + e[2])
 
         def state(time: float) -> np.ndarray:
             share = (time - t) / span

@@ -1,5 +1,6 @@
 """Positive homogeneity as a type system: degrees inferred from the program, like units."""
 
+from steepest.homogeneity._drawings import with_rounding as with_rounding
 from steepest.homogeneity._euler import euler_residuals as euler_residuals
 from steepest.homogeneity._homogeneity import (
     DegreeRecord as DegreeRecord,

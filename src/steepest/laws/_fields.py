@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex_core
 
+from steepest.homogeneity import with_rounding
 from steepest.laws._gates import Mixture
 from steepest.laws._model import Model, flattened
 from steepest.laws._ranges import Path
-from steepest.laws._rounding import with_rounding
 
 _AT_ONCE = 4_000_000  # numbers in a batch of fields
 _CLEAN = 1e-13  # of a field's size: what rounding may make of it

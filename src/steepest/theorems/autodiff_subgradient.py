@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.autodiff import check_autodiff
-from steepest.theorems.certificate import Certificate, Statement
+from steepest.theorems.certificate import Certificate, Evidence, Hypothesis, Statement
 from steepest.theorems.exact_differential import exactly_computed
 from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
@@ -54,19 +54,16 @@ def autodiff_subgradient(p: Problem) -> Certificate:
     """
     check = check_autodiff(p.f)(p.x0)
     exact = check.differential.exact
-    known = exactly_computed(check.differential)
-    size = float(np.linalg.norm([np.linalg.norm(v) for v in _box(check.differential)]))
+    hypotheses = [exactly_computed(check.differential)]
+    if exact and check.valid is None:
+        hypotheses += [Hypothesis("the gradient is known", Evidence.UNKNOWN, check.reason)]
     return Certificate(
         statement=_STATEMENT,
-        hypotheses=(known,),
+        hypotheses=tuple(hypotheses),
         steps=np.zeros(1),
         measured=np.array([check.distance]),
         bound=np.zeros(1),
-        allowance=np.array([1e-6 * (1 + size)]),
+        allowance=np.array([max(check.allowed, 0.0 if check.valid is False else check.distance)]),
         notes=(check.reason, repr(check.differential)),
         figure=(check,) if exact and p.program.point.dimension <= 2 else (),
     )
-
-
-def _box(differential) -> tuple[np.ndarray, np.ndarray]:
-    return differential.set.bounding_box() if differential.exact else (np.zeros(1), np.zeros(1))

@@ -2,9 +2,9 @@
 
 Each number that an equation rounds is multiplied by a factor of its own within a few units of the
 last place, and the spread of a few such runs is what rounding does to the results (Vignes 1993, the
-CESTAC method; `steepest.homogeneity` has the same on a hash of the numbers, which takes long to
-compile). What falls below the range of float64 is no zero: it is moved, too, and so what a
-parameter does through it can be told from what it does not do.
+CESTAC method; `_rounding` has the same on a hash of the numbers, which takes long to compile). What
+falls below the range of float64 is no zero: it is moved, too, and so what a parameter does through
+it can be told from what it does not do.
 """
 
 from __future__ import annotations
