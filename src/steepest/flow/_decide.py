@@ -20,6 +20,7 @@ from steepest.flow._field import Look
 from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weights
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
+from steepest.flow._pieces_nearby import moves_as_pieces_nearby
 
 _MOST_MIXED = 6
 _MOST_TRIED = 300
@@ -141,15 +142,22 @@ class Decider:
             negative += [g for g, entries in mode.norms if _length(weights[entries]) > 1 + _WEIGHT]
             if negative and self.has_others(mode, look):
                 negative = []
-        rates, ahead = look.rates, []
+        rates, ahead, stays = look.rates, [], []
         for base, other in self.ties(mode, look.keys):
-            if rates[base] >= rates[other]:
-                continue
             # Also where the gradient is the same on both sides: the key of a choice that is held
             # may be made of this one.
             _, row = self.change(mode, base, other)
-            if rates[base] - rates[other] < -1e-9 * np.linalg.norm(row) * scale:
+            room = 1e-9 * float(np.linalg.norm(row)) * scale
+            gain = rates[other] - rates[base]
+            if gain > room:
                 ahead.append((base, other))
+            elif abs(gain) <= room and room > 0:
+                stays.append((base, other))
+        dependent = bool(mode.implied) or (bool(mode.pairs) and look.pivot <= DETERMINED)
+        if (stays or dependent) and not negative and not ahead:
+            slope = lambda piece: self.look(piece).slope
+            if not moves_as_pieces_nearby(mode, stays, look.velocity, self.change, slope):
+                negative, ahead = mode.choices, stays
         return negative, ahead
 
     def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:

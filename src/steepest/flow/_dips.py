@@ -2,6 +2,7 @@
 
 They are looked at at a few times. What dips below zero and comes back between two of these is seen
 by the parabola through three of them: where it comes near to zero is looked at again, and so on.
+A norm or a root falls to its zero and rises from it on straight lines, and is seen by those.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jax import lax
 _POINTS = 6  # of each stretch, its ends among them
 _MOST_STRETCHES = 10
 _NEAR = 0.1  # of a second difference: what a parabola through three values may miss
+_FLAT = 0.1  # of the change of slope: what the lines on both sides of a dip may miss
 _AROUND = 0.25  # of the distance of two times: as near as a parabola tells where the dip is
 
 
@@ -62,12 +64,13 @@ class Stretch(NamedTuple):
         """The k-th of the times at equal distances, up to the last."""
         return self.begin + k / last * (self.end - self.begin)
 
-    def looked_at(self, found: Any, last: Any) -> Stretch:
+    def looked_at(self, found: Any, last: Any, smooth: int | None = None) -> Stretch:
         """What to look at next.
 
         Args:
             found: numbers at these times, (times, numbers).
             last: those after this one are no times.
+            smooth: how many of the numbers, the first ones, are smooth; all by default.
         """
         least, places = jnp.min(found, axis=1, initial=jnp.inf), jnp.arange(len(found))
         negative = (least < 0) & (places > 0) & (places <= last)
@@ -75,31 +78,45 @@ class Stretch(NamedTuple):
         k = jnp.maximum(after - 1, 0)
         here = First(met, self.time(k, last), self.time(after, last), least[k], least[after])
         first = jax.tree.map(lambda a, b: jnp.where(met, a, b), here, self.first)
-        place, is_near = _nearest_dip(found, jnp.where(met, k, last))
+        dips = _parabolas(found, jnp.where(met, k, last))
+        if smooth is not None:
+            lines = _lines(found[:, smooth:], jnp.where(met, k, last))
+            dips = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), dips, lines)
+        place, is_near = _nearest(*dips)
         goes_on = is_near & (self.count < _MOST_STRETCHES)
         begin = self.time(jnp.maximum(place - _AROUND, 0.0), last)
         end = self.time(jnp.minimum(place + _AROUND, last), last)
         return Stretch(begin, end, first, goes_on, self.count + 1)
 
 
-def first_negative(values: Callable[[Any], Any], begin: Any, end: Any) -> First:
+def first_negative(values: Callable[[Any], Any], begin: Any, end: Any, smooth: int) -> First:
     """See the module.
 
     Args:
         values: of a time, (numbers,).
         begin, end: of the stretch. What is negative at its begin is not told.
+        smooth: how many of the numbers, the first ones, are smooth; the others are norms and roots.
     """
     last = _POINTS - 1
 
     def look(s: Stretch) -> Stretch:
-        return s.looked_at(lax.map(values, s.time(jnp.arange(_POINTS), last)), last)
+        found = lax.map(values, s.time(jnp.arange(_POINTS), last))
+        return s.looked_at(found, last, smooth)
 
     return lax.while_loop(lambda s: s.goes_on, look, Stretch.of(begin, end)).first
 
 
-def _nearest_dip(found: Any, last: Any) -> tuple[Any, Any]:
-    """(the place at which a number comes nearest to zero between three of them, by the parabola
-    through these, whether that is near).
+def _nearest(places: Any, least: Any) -> tuple[Any, Any]:
+    """(the place of the deepest of some dips, whether there is one)."""
+    if not least.size:
+        return jnp.asarray(1.0), jnp.asarray(False)
+    k = jnp.argmin(least)
+    return places[k], jnp.isfinite(least[k])
+
+
+def _parabolas(found: Any, last: Any) -> tuple[Any, Any]:
+    """(the places at which numbers come nearest to zero between three of them, by the parabola
+    through these, how near; infinite where that is far).
 
     Args:
         found: at equal distances, (times, numbers).
@@ -113,7 +130,21 @@ def _nearest_dip(found: Any, last: Any) -> tuple[Any, Any]:
     least = at + within * (slope + within * bend / 2)
     middles = jnp.arange(1, len(found) - 1)[:, None]
     dips &= (least < _NEAR * bend) & (middles < last)
-    if not least.size:
-        return jnp.asarray(1.0), jnp.asarray(False)
-    k = jnp.argmin(jnp.where(dips, least, jnp.inf))
-    return (middles + lowest).ravel()[k], jnp.any(dips)
+    return (middles + lowest).ravel(), jnp.where(dips, least, jnp.inf).ravel()
+
+
+def _lines(found: Any, last: Any) -> tuple[Any, Any]:
+    """The same between two of them, by the lines through the two before and the two after.
+
+    At an end, where one line is not known, it is the steepest of all.
+    """
+    steepest = jnp.max(jnp.abs(jnp.diff(found, axis=0)), axis=0, keepdims=True)
+    found = jnp.concatenate([found[:1] + steepest, found, found[-1:] + steepest])
+    fall, rise = found[1:-2] - found[:-3], found[3:] - found[2:-1]
+    turn = rise - fall
+    share = (found[1:-2] - found[2:-1] + rise) / jnp.where(turn > 0, turn, 1.0)
+    least = found[1:-2] + share * fall
+    places = jnp.arange(len(share))[:, None]
+    dips = (fall < 0) & (rise > 0) & (share >= 0) & (share <= 1)
+    dips &= (least < _FLAT * turn) & (places < last)
+    return (places + share).ravel(), jnp.where(dips, least, jnp.inf).ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from steepest.flow._sliding import LET_GO
 from steepest.flow._standing import Step
 
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
+_TOGETHER = 5  # ties, of which all ways on are looked for
 _TIE = 8 * float(np.finfo(np.float64).eps)
 
 
@@ -110,6 +112,11 @@ class Meeting:
                 freed, decider = off.mode, Decider(self.machine, off.y, decider.room)
         found = decider.as_found(decider.least_norm(mode, real)) if again else None
         found = found or decider.next_mode(freed) or decider.next_mode(mode)
+        if found is None and (opened := self.passed_through(before, mode, look)):
+            # What came to its zero too fast to be held there leaves it on the other side.
+            off = self.letting_go.let_go(t, y, mode, mode, opened, look)
+            decider = Decider(self.machine, off.y, decider.room)
+            found = decider.next_mode(off.mode)
         if found is None:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             named = self.named(mode, met) or "that point; f may jump there"
@@ -119,7 +126,8 @@ class Meeting:
             off, decider = None, Decider(self.machine, y, decider.room)
         self.wait = None if off is None else off.wait
         self.refuse_jump(t, decider, mode, found)
-        self.record(t, before, found, decider)
+        gates = [gate for gate, _ in opened if before.active[gate] and found.active[gate]]
+        self.record(t, before, found, decider, gates)
         return found, self.onto_ties(decider, found)
 
     def onto_ties(self, decider: Decider, mode: Mode) -> np.ndarray:
@@ -208,6 +216,16 @@ class Meeting:
 
     # ---- norms
 
+    def passed_through(self, before: Mode, mode: Mode, look: Look) -> list[tuple[int, list[int]]]:
+        """The norms (gate, entries) that came to zero just now and cannot be held by as much as
+        they would have to be."""
+        norms = self.letting_go.opened(mode, look.multipliers)
+        return [
+            (gate, entries)
+            for gate, entries in norms
+            if before.active[gate] and np.linalg.norm(look.multipliers[entries]) > 1
+        ]
+
     def norms_at_zero(self, mode: Mode, keys: np.ndarray, *, exactly: bool = False) -> list[int]:
         """The gates of open norms that are zero, to the tolerance or exactly."""
         least = 0.0 if exactly else 1.01 * self.machine.scales.nearest_root
@@ -233,11 +251,16 @@ class Meeting:
         rest = f" and {len(kinks) - 3} more" if len(kinks) > 3 else ""
         return "; ".join(map(str, kinks[:3])) + rest
 
-    def record(self, t: float, before: Mode, after: Mode, decider: Decider) -> None:
-        """The events that lead from one mode to the next."""
+    def record(
+        self, t: float, before: Mode, after: Mode, decider: Decider, passed: Sequence[int] = ()
+    ) -> None:
+        """The events that lead from one mode to the next.
+
+        passed: the gates of norms that are open in both, and were zero in between.
+        """
         held = lambda mode: {k for pair in mode.pairs for one in pair for k in mode.together(one)}
         was, now = held(before), held(after)
-        groups: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": []}
+        groups: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": [*passed]}
         for k in map(int, np.flatnonzero(before.active != after.active)):
             members = set(before.place_of(k)[2])
             if not self.gated.is_choice[k]:
@@ -260,8 +283,14 @@ class Meeting:
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), unique))
 
     def is_unique(self, before: Mode, after: Mode, decider: Decider) -> bool:
-        """Whether there is no other way on: where a tie is held that both sides lead away from, the
-        other ways are looked for."""
+        """Whether there is no other way on: where both sides lead away from a tie the other ways
+        are looked for, of what ties at once if it is little."""
+        free = before
+        while free.choices:
+            free = free.released(free.choices[-1])
+        ties = decider.ties(free, decider.look(free).keys)
+        if 1 < len(ties) <= _TOGETHER and not free.joined and not decider.is_unique(free, ties):
+            return False
         for base, other in after.pairs:
             if decider.parts(after, base, other):
                 was_held = before.active[base] and before.active[other]

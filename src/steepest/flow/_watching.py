@@ -35,9 +35,10 @@ class Watching:
     def watched(self, s: Step, needed: Any) -> Step:
         """With when something was met, to the accuracy of the dense output."""
         margins = lambda t: self.fields.watched(self.within(s, t), s.mode)
+        smooth = sum(site.places for site in self.fields.gated.sites)
         first = lax.cond(
             needed,
-            lambda: first_negative(margins, s.begin, s.t),
+            lambda: first_negative(margins, s.begin, s.t, smooth),
             lambda: Stretch.of(s.begin, s.t).first,
         )
         s = s._replace(met=first.met, low=first.low, when=first.high)
