@@ -11,7 +11,12 @@ from steepest.errors import SolverError
 from steepest.flow._dips import first_negative
 
 BEND = jax.jit(
-    lambda a, b, c, begin, end: first_negative(lambda t: a * (t - b) ** 2 + c, begin, end)
+    lambda a, b, c, begin, end: first_negative(lambda t: a * (t - b) ** 2 + c, begin, end, 3)
+)
+NORM = jax.jit(
+    lambda y, v, least, begin, end: first_negative(
+        lambda t: jnp.linalg.norm(y + t * v)[None] - least, begin, end, 0
+    )
 )
 
 
@@ -39,6 +44,18 @@ def test_parabolas_are_seen_however_little_they_dip(parabolas, begin, width):
         assert least(float(first.low)) >= 0 > least(float(first.high))
         assert float(first.above) == pytest.approx(least(float(first.low)), abs=1e-12)
         assert begin <= first.low < first.high <= end
+
+
+@given(some.floats(0, 2 * np.pi), some.floats(0.05, 0.95), some.floats(-8, -3), some.floats(-2, 2))
+def test_a_norm_is_seen_at_its_zero_however_shortly(angle, share, log_least, log_speed):
+    """The way is straight, and comes to zero or as near as half of what counts as that."""
+    speed, least = 10**log_speed, 10**log_least
+    v = speed * np.array([np.cos(angle), np.sin(angle)])
+    for off in (0.0, 0.5):
+        y = -share * v + off * least * speed * np.array([-v[1], v[0]]) / speed
+        assert bool(NORM(y, v, least * speed, 0.0, 1.0).met)
+    y = -share * v + 3 * least * np.array([-v[1], v[0]])
+    assert not bool(NORM(y, v, least * speed, 0.0, 1.0).met)
 
 
 # From y = z = 1 the number c (y − z) rises to c/4 as y halves, and falls again; the steps of these

@@ -101,3 +101,54 @@ def test_a_release_is_one_whatever_times_are_saved(points, tolerance):
     y = 1 + (0.3 + A) * np.sinh(enters) - 1.5 * np.cosh(enters)
     assert x == pytest.approx(0, abs=10 * tolerance)
     assert run.events[1].time == pytest.approx(enters + (1 - y) / A, abs=20 * tolerance)
+
+
+FAR = {
+    "plane": (lambda x: jnp.linalg.norm(x[:2]), np.array([-3.0, -4.0, 0.0]), [0.0, 0.0, 1.0]),
+    "line": (lambda x: jnp.sqrt(x[0] ** 2), np.array([-3.0, 0.0]), [0.0, 1.0]),
+    "other side": (lambda x: jnp.linalg.norm(x[:1]), np.array([3.0, 0.0]), [0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize("name", FAR)
+def test_a_norm_that_is_let_go_and_moves_nothing_else(name, tolerance):
+    """What is off its zero turns the norm's own growth, if nothing else."""
+    norm, c, x0 = FAR[name]
+    f = lambda x: norm(x) + 0.5 * jnp.sum((x - c) ** 2)
+    ts = np.array([0.0, 0.01, 0.1, 0.5, 2.0])
+    run = st.gradient_inclusion(f, np.array(x0), 2.0, tolerance, tolerance, saveat=ts)
+    length = np.linalg.norm(c)
+    along = np.outer(1 - np.exp(-ts), c * (1 - 1 / length))
+    along[:, -1] = np.exp(-ts)
+    np.testing.assert_allclose(run.xs, along, atol=10 * tolerance)
+
+
+THROUGH = {
+    "line": (lambda x: jnp.sqrt(x[0] ** 2), [1.0, 1.0], [-3.0, 0.0]),
+    "weak": (lambda x: 0.1 * jnp.linalg.norm(x[:1]), [1.0, 0.5], [-3.0, 0.0]),
+    "up": (lambda x: jnp.linalg.norm(x[:1]), [-1.0, 0.0], [4.0, 1.0]),
+    "plane": (lambda x: jnp.linalg.norm(x), [1.0, 1.0], [-3.0, -3.0]),
+}
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-8])
+@pytest.mark.parametrize("name", THROUGH)
+def test_a_norm_that_comes_to_zero_too_fast_to_be_held(name, tolerance):
+    """It is gone through, on the way that |x| takes; the gradient flow says so and ends there."""
+    norm, x0, c = THROUGH[name]
+    f = lambda x: norm(x) + 0.5 * jnp.sum((x - np.array(c)) ** 2)
+    run = st.gradient_inclusion(f, np.array(x0), 2.0, tolerance, tolerance, saveat=[2.0])
+    weight, plane = (0.1 if name == "weak" else 1.0), name == "plane"
+    x, far = (np.sqrt(2), -3 * np.sqrt(2)) if plane else (abs(x0[0]), -abs(c[0]))
+    # x' = far − weight − x down to 0, then x' = far + weight − x.
+    zero = np.log((x - far + weight) / (weight - far))
+    end = (far + weight) * (1 - np.exp(zero - 2.0))
+    truth = [end / np.sqrt(2)] * 2 if plane else [end * np.sign(x0[0]), np.nan]
+    if not plane:
+        truth[1] = c[1] + (x0[1] - c[1]) * np.exp(-2.0)
+    np.testing.assert_allclose(run.final, truth, atol=10 * tolerance)
+    assert [event.kind for event in run.events] == ["cross"]
+    assert run.events[0].time == pytest.approx(zero, abs=10 * tolerance)
+    with pytest.raises(st.SolverError, match="meets a kink at t = 0"):
+        st.gradient_flow(f, np.array(x0), 2.0, tolerance, tolerance, saveat=[2.0])

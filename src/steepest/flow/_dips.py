@@ -143,8 +143,9 @@ def _lines(found: Any, last: Any) -> tuple[Any, Any]:
     fall, rise = found[1:-2] - found[:-3], found[3:] - found[2:-1]
     turn = rise - fall
     share = (found[1:-2] - found[2:-1] + rise) / jnp.where(turn > 0, turn, 1.0)
+    dips = (fall < 0) & (rise > 0) & (jnp.abs(share - 0.5) <= 0.5 + _AROUND)
+    share = jnp.clip(share, 0.0, 1.0)
     least = found[1:-2] + share * fall
     places = jnp.arange(len(share))[:, None]
-    dips = (fall < 0) & (rise > 0) & (share >= 0) & (share <= 1)
     dips &= (least < _FLAT * turn) & (places < last)
     return (places + share).ravel(), jnp.where(dips, least, jnp.inf).ravel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
@@ -16,6 +16,7 @@ from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
+_SHORT = 1e-9  # of a step: to which the least of what is watched is looked for in it
 _FAR = 1e6  # a state or value that moved this many times the start's size goes to infinity
 
 
@@ -167,7 +168,12 @@ class Solver:
                 break
             low = high
         else:
-            return None
+            # A norm's zero is as short as the tolerance: the dense output may be off by more.
+            precise = {"xatol": _SHORT * (end - begin)}
+            found = minimize_scalar(least, bounds=(begin, end), options=precise)
+            if not found.fun <= 0:
+                return None
+            low, high = begin, float(found.x)
         if looks[high].watched.min() == 0:
             return high, looks[high]
         t = float(brentq(least, low, high, xtol=1e-15 * max(end, 1e-300), rtol=1e-15))  # pyright: ignore[reportArgumentType]
