@@ -76,6 +76,7 @@ def test_what_is_wrong_is_named(file, name, status, says):
 
 def test_wrong_use(file):
     assert run(f"{file}:setup", "--html", file.parent / "nowhere" / "a.html").exit_code == 2
+    assert run(f"{file}:setup", "--json", file.parent).exit_code == 2
     assert run("nowhere.py:setup").exit_code == 2
     assert run("no-colon").exit_code == 2
 

@@ -157,6 +157,18 @@ def test_euler_residuals():
     residuals = st.euler_residuals(network)(params)
     assert max(residuals) < 1e-12
     assert np.isnan(st.euler_residuals(jnp.tanh)(1.0))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda w: jnp.linalg.norm(w[:2]) + w[2],
+        lambda w: jnp.sqrt(jnp.abs(w[0])) + 3 * jnp.sqrt(jnp.abs(w[2])),
+        lambda w: jnp.linalg.norm(w[:2]) * w[2] ** 4 + w[2] ** 5,
+    ],
+)
+def test_euler_residuals_where_a_norm_is_zero_all_along_the_ray(f):
+    assert st.euler_residuals(f)(jnp.array([0.0, 0.0, 1.5])) < 1e-10
     assert st.euler_residuals(jnp.linalg.norm)(jnp.zeros(3)) == 0
 
 

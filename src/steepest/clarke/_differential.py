@@ -15,6 +15,8 @@ from steepest.convex import ConvexSet, Empty
 from steepest.errors import ArgumentError, NotExactError
 from steepest.inputs import Point
 
+_ONE = 1e-12  # how far apart gradients of one piece may be by rounding
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -101,7 +103,10 @@ class ClarkeDifferential:
         return self.set.support(flatten(self.point, direction, "direction"))
 
     def contains(self, s: PyTree, tol: float = 1e-8) -> bool | None:
-        """Whether s is a subgradient, up to `tol`; None where the bracket does not tell."""
+        """Whether s is a subgradient, up to `tol`·(1 + |s|); None where the bracket does not tell.
+
+        `distance` has no tolerance.
+        """
         flat = flatten(self.point, s, "s")
         if self.inner.contains(flat, tol):
             return True
@@ -117,12 +122,13 @@ class ClarkeDifferential:
 
     @property
     def is_singleton(self) -> bool | None:
-        """Whether f is strictly differentiable at x: one subgradient. None: not known."""
+        """Whether f is strictly differentiable at x: one subgradient, up to rounding (1e-12 of its
+        length, or of 1). None: not known."""
         if self.exact:
-            return self.inner.is_singleton()
-        if self.outer.is_singleton():
+            return self.inner.is_singleton(_ONE)
+        if self.outer.is_singleton(_ONE):
             return True
-        return None if isinstance(self.inner, Empty) or self.inner.is_singleton() else False
+        return None if isinstance(self.inner, Empty) or self.inner.is_singleton(_ONE) else False
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -146,8 +152,9 @@ class ClarkeDifferential:
         if self.is_singleton:
             body = "{" + _vector(self.set.min_norm()) + "}"
         elif d == 1:
-            low, high = self.set.bounding_box()
-            body = f"[{low[0]:.6g}, {high[0]:.6g}]"
+            (low,), (high,) = self.set.bounding_box()
+            digits = 6 if f"{low:.6g}" != f"{high:.6g}" else 15
+            body = f"[{low:.{digits}g}, {high:.{digits}g}]"
         else:
             body = repr(self.set)
         return f"ClarkeDifferential({body}, exact: {self.evidence}{where})"

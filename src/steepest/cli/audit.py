@@ -62,6 +62,8 @@ def audit(
         for name, page in (("--html", html), ("--json", json)):
             if page is not None and not page.parent.is_dir():
                 raise ArgumentError(f"{name} {page}: there is no folder {page.parent}.")
+            if page is not None and page.is_dir():
+                raise ArgumentError(f"{name} {page}: this is a folder; give the name of a file.")
         path, setup = load(target)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, fminbound
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
@@ -168,12 +168,13 @@ class Solver:
                 break
             low = high
         else:
-            # A norm's zero is as short as the tolerance: the dense output may be off by more.
-            precise = {"xatol": _SHORT * (end - begin)}
-            found = minimize_scalar(least, bounds=(begin, end), options=precise)
-            if not found.fun <= 0:
+            smooth = sum(site.places for site in self.machine.gated.sites)
+            if np.argmin(looks[float(s.when)].watched) < smooth:
                 return None
-            low, high = begin, float(found.x)
+            # A norm's zero is as short as the tolerance: the dense output may be off by more.
+            low, high = begin, float(fminbound(least, begin, end, xtol=_SHORT * (end - begin)))
+            if not least(high) <= 0:
+                return None
         if looks[high].watched.min() == 0:
             return high, looks[high]
         t = float(brentq(least, low, high, xtol=1e-15 * max(end, 1e-300), rtol=1e-15))  # pyright: ignore[reportArgumentType]
