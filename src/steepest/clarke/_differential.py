@@ -103,7 +103,7 @@ class ClarkeDifferential:
         return self.set.support(flatten(self.point, direction, "direction"))
 
     def contains(self, s: PyTree, tol: float = 1e-8) -> bool | None:
-        """Whether s is a subgradient, up to `tol`·(1 + |s|); None where the bracket does not tell.
+        """Whether s is a subgradient, up to `tol` (1 + ‖s‖); None where the bracket does not tell.
 
         `distance` has no tolerance.
         """

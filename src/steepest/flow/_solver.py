@@ -172,7 +172,8 @@ class Solver:
             if np.argmin(looks[float(s.when)].watched) < smooth:
                 return None
             # A norm's zero is as short as the tolerance: the dense output may be off by more.
-            low, high = begin, float(fminbound(least, begin, end, xtol=_SHORT * (end - begin)))
+            fminbound(least, begin, end, xtol=_SHORT * (end - begin))
+            low, high = begin, min(looks, key=lambda t: np.min(looks[t].watched))
             if not least(high) <= 0:
                 return None
         if looks[high].watched.min() == 0:
