@@ -80,6 +80,9 @@ class ClarkeDifferential:
     def vertices(self) -> Float[np.ndarray, "k d"]:
         """Extreme points, flattened like x in the order of `ravel_pytree`.
 
+        They are told apart to 1e-11 of the set's size, and so are the directions in which it
+        extends: one that is shorter than that beside the longest is left out.
+
         Raises:
             NotExactError: the set is only bracketed.
             TooManyPiecesError: the set is round, or its extreme points are too many to list.
