@@ -1,8 +1,9 @@
 """Which mode a flow goes on in, at a point where choices tie.
 
 A mode is consistent when it stays what it is for a while: every candidate that ties and is not
-active falls behind, and the multipliers of what is held are weights. One is searched for from the
-mode at hand, crossing before holding; at the start it is that of the least-norm element.
+active falls behind, the multipliers of what is held are weights, and where choices stay tied it moves
+as pieces nearby do. One is searched for from the mode at hand, crossing before holding; at the start
+it is that of the least-norm element.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import lsq_linear, minimize
 
 from steepest.flow._crossing import MISFIT, PARTS
 from steepest.flow._field import Look
 from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weights
+from steepest.flow._least_weights import least_squares_weights
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import moves_as_pieces_nearby
@@ -341,7 +342,7 @@ class Decider:
             current = every.with_weights(weights)
             slope = self.look(current).slope
             moved = np.array([self.change(current, base, other)[0] for base, other in pairs])
-            step = _least_squares(slope, moved, weights, pairs, every.norms)
+            step = least_squares_weights(slope, moved, weights, pairs, every.norms)
             after = weights.copy()
             for (base, other), d in zip(pairs, step, strict=True):
                 mode.shifted(after, base, other, d)
@@ -356,46 +357,3 @@ class Decider:
 
 def _length(v: np.ndarray) -> float:
     return float(np.linalg.norm(v))
-
-
-def _least_squares(
-    slope: np.ndarray,
-    moved: np.ndarray,
-    weights: np.ndarray,
-    pairs: list[tuple[int, int]],
-    norms: list[tuple[int, list[int]]],
-) -> np.ndarray:
-    """d minimizing ‖slope + Σ d_i moved_i‖ with weights that stay weights."""
-    gates = {gate for gate, _ in norms}
-    others = np.array([np.inf if other in gates else weights[other] for _, other in pairs])
-    bases = [base for base, other in pairs if other not in gates]
-    if not norms and len(set(bases)) == len(bases):  # two candidates each: bounds alone
-        bounds = (-others, np.array([weights[base] for base in bases]))
-        upper = np.maximum(bounds[1], bounds[0] + 1e-15)
-        return lsq_linear(moved.T, -slope, bounds=(bounds[0], upper), method="bvls").x
-    owners = [-1 if other in gates else base for base, other in pairs]
-    sums = np.array([[float(b == base) for b in owners] for base in dict.fromkeys(bases)])
-    most = np.array([weights[base] for base in dict.fromkeys(bases)])
-    constraints: list[Any] = []
-    if len(most):
-        constraints.append(
-            {"type": "ineq", "fun": lambda d: most - sums @ d, "jac": lambda d: -sums}
-        )
-    for gate, _ in norms:
-        at = np.array([i for i, (_, other) in enumerate(pairs) if other == gate])
-        v = weights[[pairs[i][0] for i in at]]
-        constraints.append(
-            {"type": "ineq", "fun": lambda d, at=at, v=v: 1 - float(np.sum((v - d[at]) ** 2))}
-        )
-    value = lambda d: 0.5 * float(np.sum((slope + d @ moved) ** 2))
-    gradient = lambda d: moved @ (slope + d @ moved)
-    found = minimize(
-        value,
-        np.zeros(len(pairs)),
-        jac=gradient,
-        method="SLSQP",
-        bounds=[(None if np.isinf(o) else -o, None) for o in others],
-        constraints=constraints,
-        options={"ftol": 1e-16, "maxiter": 500},
-    )
-    return found.x
