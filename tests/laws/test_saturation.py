@@ -141,3 +141,16 @@ def test_rounding_in_loops_and_factorisations():
     out, rounding = measured(lambda A: jnp.linalg.inv(A)[7, 7], hilbert)
     exact = 15 * 3432.0**2  # (2n − 1) C(2n − 2, n − 1)²
     assert abs(out - exact) < 10 * rounding < exact * 1e-3
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300, 1e-165, 1e-300])
+def test_a_constant_factor_of_any_size_changes_no_law(size):
+    """The squares of the rates leave the range of float64."""
+    with jax.enable_x64(True):
+        params = [jnp.asarray(1.0), jnp.asarray(2.0)]
+        one = st.conservation_laws(lambda p, x: size * p[0] * p[1] * x, params, jnp.ones(3))
+        key = jax.random.key
+        layers = [jax.random.normal(key(i), (2, 2)) for i in (1, 2)]
+        network = lambda w, x: size * (w[0] @ jnp.tanh(w[1] @ x))
+        none = st.conservation_laws(network, layers, jax.random.normal(key(3), (5, 2)))
+    assert (one.count, none.count) == (1, 0)

@@ -1,9 +1,9 @@
 """Which mode a flow goes on in, at a point where choices tie.
 
 A mode is consistent when it stays what it is for a while: every candidate that ties and is not
-active falls behind, the multipliers of what is held are weights, and where choices stay tied it moves
-as pieces nearby do. One is searched for from the mode at hand, crossing before holding; at the start
-it is that of the least-norm element.
+active falls behind, the multipliers of what is held are weights, and where choices stay tied it
+moves as pieces nearby do. One is searched for from the mode at hand, crossing before holding; at
+the start it is that of the least-norm element.
 """
 
 from __future__ import annotations

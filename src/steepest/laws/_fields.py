@@ -24,6 +24,7 @@ _AT_ONCE = 4_000_000  # numbers in a batch of fields
 _CLEAN = 1e-13  # of a field's size: what rounding may make of it
 # What inputs are multiplied by, in turn, where rounding spoils what they lead to.
 _MILDER = (1.0, 1e-1, 1e-2, 1e-4)
+_FAR = 1e100  # models of a size beyond this, or its inverse, are brought to size 1
 _LOST = 1e9  # more than any number of leaves
 
 
@@ -73,6 +74,7 @@ class Fields:
         self.model, self.rng = model, rng
         self.mixture = None if fixed is None else Mixture(fixed)
         self.lost = False
+        self._unit = 1.0  # of covectors: a constant factor of the model changes no law
         self._compiled: dict[int, Callable[..., Any]] = {}
         self._numbers = 0
         if self.mixture is not None:
@@ -132,6 +134,10 @@ class Fields:
 
         with jax.enable_x64(True):
             moves, rounding = self._mapped(1, measured, points, x, v, gates)
+        if self._unit == 1.0 and self._is_out_of_scale(moves):
+            self._unit = self._scale_of_values(points, x)
+            if self._unit != 1.0:
+                return self._tried(points, chosen, mildness)
         with np.errstate(all="ignore"):
             scale = np.linalg.norm(moves, axis=1, keepdims=True)
             moves, rounding = (a / np.where(scale == 0, 1.0, scale) for a in (moves, rounding))
@@ -140,6 +146,20 @@ class Fields:
             bad[np.linalg.norm(rounding, axis=1) > _CLEAN] = _LOST
         bad[~np.isfinite(moves).all(1) | ~np.isfinite(rounding).all(1)] = np.inf
         return Drawn(moves, rounding, bad < _LOST, x, v, gates), bad
+
+    @staticmethod
+    def _is_out_of_scale(moves: np.ndarray) -> bool:
+        size = float(np.median(np.max(np.abs(moves), axis=1, initial=0.0)))
+        return size > 0 and not 1 / _FAR < size < _FAR
+
+    def _scale_of_values(self, points: np.ndarray, x: list[np.ndarray]) -> float:
+        """What brings the model to size 1, if it is far from that; its rates alone may be small."""
+        value = jax.jit(jax.vmap(self.model.value, (None, 0, 0)))
+        with jax.enable_x64(True):
+            values = np.asarray(value(self.model.closed.consts, points, x))
+        size = float(np.median(np.max(np.abs(values), axis=1, initial=0.0)))
+        far = np.isfinite(size) and size > 0 and not 1 / _FAR < size < _FAR
+        return float(2.0 ** -np.round(np.log2(size))) if far else 1.0
 
     def _mapped(
         self, depth: int, one: Callable[..., Any], points: np.ndarray, *args: Any
@@ -161,7 +181,7 @@ class Fields:
         self, chosen: np.ndarray, mildness: float
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         x = self.model.draw(self.rng, chosen, mildness)
-        v = self.rng.standard_normal((len(chosen), self.model.outputs))
+        v = self._unit * self.rng.standard_normal((len(chosen), self.model.outputs))
         return x, v, self.rng.uniform(size=(len(chosen), self._numbers))
 
     def _field(self, consts: Any, x: Any, v: Any, gates: Any) -> Callable[[Any], Any]:
