@@ -152,3 +152,15 @@ def test_a_norm_that_comes_to_zero_too_fast_to_be_held(name, tolerance):
     assert run.events[0].time == pytest.approx(zero, abs=10 * tolerance)
     with pytest.raises(st.SolverError, match="meets a kink at t = 0"):
         st.gradient_flow(f, np.array(x0), 2.0, tolerance, tolerance, saveat=[2.0])
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "d", "weight", "start"),
+    [(1e-5, 2, 0.01, 0.7), (1e-6, 4, 0.5, 0.7), (1e-7, 3, 1.0, 0.7), (1e-7, 2, 0.01, 1.0)],
+)
+def test_a_zero_that_the_dense_output_misplaces(tolerance, d, weight, start):
+    """The norm is zero for a shorter time than that is off."""
+    c = np.full(d, -3.0)
+    f = lambda x: weight * jnp.linalg.norm(x) + 0.5 * jnp.sum((x - c) ** 2)
+    with pytest.raises(st.SolverError, match="meets a kink at t = 0"):
+        st.gradient_flow(f, np.full(d, start), 2.0, tolerance, tolerance, saveat=[2.0])
