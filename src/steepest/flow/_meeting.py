@@ -151,7 +151,7 @@ class Meeting:
         """The mode at x0, where choices may tie and norms be zero, and the state."""
         own = self.machine.own(y)
         before = mode = own_mode(self.gated, own.weights)
-        for gate in self.norms_at_zero(mode, own.keys, exactly=True):
+        for gate in self.norms_at_zero(mode, own.keys, within=0.0):
             self.refuse_start(mode, [gate])
             mode = mode.with_norm(gate, held=True)
         decider = Decider(self.machine, y, lambda size, _: _TIE * size)
@@ -226,9 +226,9 @@ class Meeting:
             if before.active[gate] and np.linalg.norm(look.multipliers[entries]) > 1
         ]
 
-    def norms_at_zero(self, mode: Mode, keys: np.ndarray, *, exactly: bool = False) -> list[int]:
-        """The gates of open norms that are zero, to the tolerance or exactly."""
-        least = 0.0 if exactly else 1.01 * self.machine.scales.nearest_root
+    def norms_at_zero(self, mode: Mode, keys: np.ndarray, within: float = 1.01) -> list[int]:
+        """The gates of open norms that are zero, to so many times the tolerance; 0: exactly."""
+        least = within * self.machine.scales.nearest_root
         found = []
         for norm in self.gated.norms:
             entries = keys[norm.start : norm.gates.start].reshape(norm.candidates, -1)

@@ -16,6 +16,7 @@ from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
+_NEAR_ZERO = 10.0  # times the smallest norm that is not zero: it may be, for all that steps tell
 _SHORT = 1e-9  # of a step: to which the least of what is watched is looked for in it
 _FAR = 1e6  # a state or value that moved this many times the start's size goes to infinity
 
@@ -175,6 +176,9 @@ class Solver:
             fminbound(least, begin, end, xtol=_SHORT * (end - begin))
             low, high = begin, min(looks, key=lambda t: np.min(looks[t].watched))
             if not least(high) <= 0:
+                # As near as the steps' errors tell: nothing that is stepped over in silence.
+                near = self.meeting.norms_at_zero(mode, looks[high].keys, within=_NEAR_ZERO)
+                self.meeting.refuse_kink(high, mode, near)
                 return None
         if looks[high].watched.min() == 0:
             return high, looks[high]
