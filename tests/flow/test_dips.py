@@ -105,3 +105,13 @@ def test_a_kink_that_is_crossed_for_a_moment(tolerance):
         assert [event.kind for event in run.events] == ["cross", "cross"]
         found = np.array([event.time for event in run.events])
         np.testing.assert_allclose(found, times(c), atol=1e3 * tolerance + 1e-4)
+
+
+def test_many_small_kinks_are_stepped_over_at_low_accuracy():
+    """Together, in few steps; f is continuous as they are crossed one by one."""
+    b = np.random.default_rng(0).uniform(-1, 1, 400)
+    f = lambda x: 1e-4 * jnp.mean(jnp.abs(x - b)) + 0.5 * x**2
+    runs = [st.gradient_inclusion(f, 1.0, 3.0, tol, tol, saveat=[3.0]) for tol in (1e-3, 1e-9)]
+    assert runs[0].stats["passed"] > 100
+    assert runs[0].stats["steps"] < 0.4 * runs[1].stats["steps"]
+    assert runs[0].final == pytest.approx(runs[1].final, abs=1e-3)

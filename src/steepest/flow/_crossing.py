@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from steepest.flow._field import Fields, Look
@@ -54,6 +56,10 @@ class Crossings:
         self.fields, self.scales = fields, fields.scales
         self.gated = fields.gated
         self.watched_choices = sum(site.places for site in self.gated.sites)
+        self._places = np.zeros(self.gated.size, int)  # which of all places a candidate is at
+        for site in self.gated.sites:
+            mine = site.start + np.arange(site.size)
+            self._places[mine] = site.start + np.arange(site.size) % site.places + 1
 
     def none(self, y: Any, t: Any) -> Crossing:
         zero = jnp.asarray(0)
@@ -231,6 +237,39 @@ class Crossings:
             & self.no_root(look)
         )
         return self.with_weights(look.multipliers, mode), lost
+
+    def is_continuous(
+        self, y: Any, value: Any, slope: Any, before: Arguments, after: Arguments, off: Any
+    ) -> Any:
+        """Whether f is where the choices turn one by one from one mode to another, in the order of
+        their numbers and against it: one of two may take back what the other does.
+
+        Args:
+            y: beyond them, by a distance of `off` at most.
+            value, slope: there, in the mode before.
+        """
+        if not self.gated.sites:
+            return jnp.asarray(True)
+        places = jnp.asarray(self._places)
+        turned = jnp.asarray(after.active) & ~jnp.asarray(before.active)
+        numbers, weights = jnp.arange(1, turned.size + 1), jnp.asarray(before.weights)
+        at = jax.value_and_grad(lambda y, weights: self.fields.program(y, weights)[0])
+
+        def way(sign: Any) -> Any:
+            def turn(carry: Any) -> Any:
+                left, weights, value, slope, _ = carry
+                k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
+                weights = jnp.where(places == places[k], after.weights, weights)
+                beyond, turn = at(y, weights)
+                parted = 4 * off * jnp.linalg.norm(turn - slope)
+                rounding = ROUNDING * (jnp.abs(value) + jnp.abs(beyond))
+                sound = jnp.isfinite(beyond) & (jnp.abs(beyond - value) <= parted + rounding)
+                return left.at[k].set(False), weights, beyond, turn, sound
+
+            begin = turned, weights, value, slope, jnp.asarray(True)
+            return lax.while_loop(lambda c: jnp.any(c[0]) & c[-1], turn, begin)[-1]
+
+        return jnp.all(lax.map(way, jnp.array([1, -1])))
 
     def with_weights(self, multipliers: Any, mode: Arguments) -> Arguments:
         """The mode with these multipliers as its weights, if it holds anything."""

@@ -352,15 +352,15 @@ class Loop:
         return c, Made.of(clear, "cross", crossing.other, mode)
 
     def _passed(self, c: Carry, mode: Arguments, holds: Any) -> Carry:
-        """At a step's end beyond a crossing: go on there, if it is lost in the step's error.
-
-        Beyond two, f and its gradient may be the same again, and not in between.
-        """
+        """At a step's end beyond crossings: go on there, if they are lost in its error."""
         s, rest = c.step, c.step.t - c.step.low
         value, slope = jax.value_and_grad(lambda y: self.fields.program(y, s.mode.weights)[0])(s.y)
         mode, lost = self.crossings.is_lost(slope, value, s.look, rest, mode)
         count = jnp.sum(jnp.asarray(mode.active) & ~jnp.asarray(s.mode.active))
-        lost &= holds & (count == 1)
+        lost &= holds & (count > 0)
+        off = rest * jnp.linalg.norm(s.look.velocity)
+        one_by_one = lambda: self.crossings.is_continuous(s.y, value, slope, s.mode, mode, off)
+        lost = lax.cond(lost & (count > 1), one_by_one, lambda: lost)
         over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
         return c._replace(
             phase=jnp.where(lost, STEPS, LOCATES),
