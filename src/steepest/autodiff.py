@@ -39,10 +39,10 @@ class AutodiffCheck:
             the types that f computes in may be what sets the gradient off.
         distance: from the gradient to ∂f(x); inf where the gradient is not finite. Of a bracketed
             set: to its outer bound.
-        allowed: how far off the gradient may be by rounding.
         gradient: what `jax.grad` returned, in the user's dtype.
         differential: ∂f(x).
         reason: one sentence; where not valid it names the lines whose convention caused it.
+        allowed: how far off the gradient may be by rounding.
     """
 
     valid: bool | None

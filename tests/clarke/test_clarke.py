@@ -388,20 +388,3 @@ def test_arrays_that_f_closes_over_are_not_compiled_in(monkeypatch):
     assert clarke(lambda x: jnp.mean(jnp.abs(A @ x)))(jnp.ones(10_000)).is_singleton
     assert sizes
     assert max(sizes) < 100_000  # the array alone is 200,000 numbers
-
-
-@pytest.mark.parametrize(
-    ("f", "low", "high"),
-    [
-        (lambda x: x + 1e-9 * jnp.abs(x), 1 - 1e-9, 1 + 1e-9),
-        (lambda x: 1e-11 * jnp.abs(x), -1e-11, 1e-11),
-        (lambda x: 1e9 * x + jnp.abs(x), 1e9 - 1, 1e9 + 1),
-    ],
-)
-def test_a_small_kink_is_one(f, low, high):
-    D = clarke(f)(np.float64(0.0))
-    assert D.exact
-    assert D.is_singleton is False
-    np.testing.assert_allclose(D.vertices.ravel(), [low, high], rtol=1e-15)
-    assert "{" not in repr(D)
-    assert f"{high:.15g}" in repr(D)

@@ -55,7 +55,6 @@ class Crossings:
     def __init__(self, fields: Fields):
         self.fields, self.scales = fields, fields.scales
         self.gated = fields.gated
-        self.watched_choices = sum(site.places for site in self.gated.sites)
         self._places = np.zeros(self.gated.size, int)  # which of all places a candidate is at
         for site in self.gated.sites:
             mine = site.start + np.arange(site.size)
@@ -90,7 +89,7 @@ class Crossings:
 
     def no_root(self, look: Look) -> Any:
         """Whether no norm and no other root is near zero."""
-        roots = look.watched[self.watched_choices :]
+        roots = look.watched[self.gated.places :]
         return jnp.all(roots > NEAR_ROOT * self.scales.nearest_root)
 
     def before(
@@ -241,8 +240,8 @@ class Crossings:
     def is_continuous(
         self, y: Any, value: Any, slope: Any, before: Arguments, after: Arguments, off: Any
     ) -> Any:
-        """Whether f is where the choices turn one by one from one mode to another, in the order of
-        their numbers and against it: one of two may take back what the other does.
+        """Whether f is continuous as the choices turn one by one from one mode to another, in the
+        order of their numbers and against it: one of two may take back what the other does.
 
         Args:
             y: beyond them, by a distance of `off` at most.
@@ -260,11 +259,11 @@ class Crossings:
                 left, weights, value, slope, _ = carry
                 k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
                 weights = jnp.where(places == places[k], after.weights, weights)
-                beyond, turn = at(y, weights)
-                parted = 4 * off * jnp.linalg.norm(turn - slope)
+                beyond, turned_to = at(y, weights)
+                parted = 4 * off * jnp.linalg.norm(turned_to - slope)
                 rounding = ROUNDING * (jnp.abs(value) + jnp.abs(beyond))
                 sound = jnp.isfinite(beyond) & (jnp.abs(beyond - value) <= parted + rounding)
-                return left.at[k].set(False), weights, beyond, turn, sound
+                return left.at[k].set(False), weights, beyond, turned_to, sound
 
             begin = turned, weights, value, slope, jnp.asarray(True)
             return lax.while_loop(lambda c: jnp.any(c[0]) & c[-1], turn, begin)[-1]

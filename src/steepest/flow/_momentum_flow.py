@@ -118,8 +118,9 @@ def momentum_flow(
                 f"the momentum flow came to t = {float(reached):.6g} of {float(t1):g} in "
                 f"{int(counts['steps'])} steps: f is {why}, or max_steps is too small."
             )
-        kept = xs[np.searchsorted(ts, saved)]
-        values, watched = along(lambda y: _row(gated, request, y), kept)
+        rows = np.searchsorted(ts, saved)
+        kept, values = xs[rows], values[rows]
+        watched = along(request.watched, kept)
         split = jax.tree.map(np.asarray, jax.vmap(request.leaves)(jnp.asarray(kept)))
         final = [np.asarray(leaf) for leaf in request.leaves(xs[-1])]
     restore = request.program.point.restore
@@ -201,7 +202,3 @@ def _solve(
         return *solution.ys[0], reached, counts
 
     return compiled(solve)(request.start, ts)
-
-
-def _row(gated: Gated, request: Request, y: Any) -> Any:
-    return gated.actual(request.leaves(y))[0], request.watched(y)

@@ -169,8 +169,7 @@ class Solver:
                 break
             low = high
         else:
-            smooth = sum(site.places for site in self.machine.gated.sites)
-            if np.argmin(looks[float(s.when)].watched) < smooth:
+            if np.argmin(looks[float(s.when)].watched) < self.machine.gated.places:
                 return None
             # A norm's zero is as short as the tolerance: the dense output may be off by more.
             fminbound(least, begin, end, xtol=_SHORT * (end - begin))

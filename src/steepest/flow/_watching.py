@@ -35,7 +35,7 @@ class Watching:
     def watched(self, s: Step, needed: Any) -> Step:
         """With when something was met, to the accuracy of the dense output."""
         margins = lambda t: self.fields.watched(self.within(s, t), s.mode)
-        smooth = sum(site.places for site in self.fields.gated.sites)
+        smooth = self.fields.gated.places  # choices; norms and roots come after them
         first = lax.cond(
             needed,
             lambda: first_negative(margins, s.begin, s.t, smooth),

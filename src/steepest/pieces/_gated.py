@@ -58,6 +58,7 @@ class Gated:
         most_held: how many pairs of keys can be tied at most, as a power of four.
         root_lines: the user's line for each other root of a number that depends on x.
         size: how many weights there are.
+        places: how many places choose, norms apart.
 
     Raises:
         UnsupportedPrimitiveError: (when made) a primitive without a rule here, with the line.
@@ -80,6 +81,7 @@ class Gated:
         self.is_choice = np.ones(self.size, bool)
         for norm in self.norms:
             self.is_choice[norm.start : norm.start + norm.size] = False
+        self.places = sum(site.places for site in self.sites)
         tied = sum((site.candidates - 1) * site.places for site in self.sites)
         room = tied + sum(norm.candidates * norm.places for norm in self.norms)
         self.most_held = 0 if not room else 4 ** int(np.ceil(np.log(max(room, 4)) / np.log(4)))
