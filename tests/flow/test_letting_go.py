@@ -164,3 +164,22 @@ def test_a_zero_that_the_dense_output_misplaces(tolerance, d, weight, start):
     f = lambda x: weight * jnp.linalg.norm(x) + 0.5 * jnp.sum((x - c) ** 2)
     with pytest.raises(st.SolverError, match="meets a kink at t = 0"):
         st.gradient_flow(f, np.full(d, start), 2.0, tolerance, tolerance, saveat=[2.0])
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-8])
+def test_a_norm_that_counts_for_nothing_at_its_zero(tolerance):
+    """‖x‖² + x₁ is smooth."""
+    f = lambda x: jnp.linalg.norm(x) ** 2 + x[0]
+    run = st.gradient_inclusion(f, np.array([1.0, 0.0]), 1.0, tolerance, tolerance, saveat=[1.0])
+    truth = [-0.5 + 1.5 * np.exp(-2), 0.0]
+    np.testing.assert_allclose(run.final, truth, atol=10 * tolerance)
+    assert run.events == ()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.75])
+@pytest.mark.parametrize("x0", [[1.0, 0.0], [0.0, 0.0]])
+def test_norms_that_take_each_other_back_are_not_held(x0, share):
+    """‖x‖ − ‖−x‖ is 0: the flow does not stop at 0, and is not said to."""
+    f = lambda x: jnp.linalg.norm(x) - share * jnp.linalg.norm(-x) + x[0]
+    with pytest.raises(st.SolverError, match=r"no con\w+ "):
+        st.gradient_inclusion(f, np.array(x0), 2.0, saveat=[2.0])

@@ -154,12 +154,25 @@ class Decider:
                 ahead.append((base, other))
             elif abs(gain) <= room and room > 0:
                 stays.append((base, other))
+        if self.takes_back(mode, look):
+            return [gate for gate, _ in mode.norms], []
         dependent = bool(mode.implied) or (bool(mode.pairs) and look.pivot <= DETERMINED)
         if (stays or dependent) and not negative and not ahead:
             slope = lambda piece: self.look(piece).slope
             if not moves_as_pieces_nearby(mode, stays, look.velocity, self.change, slope):
                 negative, ahead = mode.choices, stays
         return negative, ahead
+
+    def takes_back(self, mode: Mode, look: Look) -> bool:
+        """Whether norms of the same are held, one of them with a negative factor: those of
+        ‖u‖ − ‖−u‖, which is 0, would each hold the state. What they are together is not known."""
+        if len(mode.norms) < 2 or not (mode.implied or look.pivot <= DETERMINED):
+            return False
+        signs = [
+            sum(float(np.sum(np.multiply(*self.change(mode, entry, gate)))) for entry in entries)
+            for gate, entries in mode.norms
+        ]
+        return max(signs) > 1e-9 * max(map(abs, signs))
 
     def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:
         """Multipliers within their bounds, where dependent ties leave a choice among many."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
-from steepest.flow._crossing import NEAR_ROOT, ROUNDING
+from steepest.flow._crossing import NEAR_ROOT, PARTS, ROUNDING
 from steepest.flow._decide import Decider
 from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
 from steepest.flow._joined import with_joined
-from steepest.flow._letting_go import LettingGo, Wait
+from steepest.flow._letting_go import LettingGo, Off, Wait
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode, own_mode
 from steepest.flow._sliding import LET_GO
@@ -117,6 +117,10 @@ class Meeting:
             off = self.letting_go.let_go(t, y, mode, mode, opened, look)
             decider = Decider(self.machine, off.y, decider.room)
             found = decider.next_mode(off.mode)
+        if found is None and (past := self.past_smooth_zeros(decider, before, mode, look)):
+            off, mode = past, past.mode
+            decider = Decider(self.machine, off.y, decider.room)
+            found = decider.next_mode(mode)
         if found is None:
             met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
             named = self.named(mode, met) or "that point; f may jump there"
@@ -225,6 +229,24 @@ class Meeting:
             for gate, entries in norms
             if before.active[gate] and np.linalg.norm(look.multipliers[entries]) > 1
         ]
+
+    def past_smooth_zeros(
+        self, decider: Decider, before: Mode, mode: Mode, look: Look
+    ) -> Off | None:
+        """Off the zeros of norms that came to them just now and count for nothing there, as in
+        ‖u‖², the way that all else leads."""
+        y, past = decider.y, mode
+        for gate, entries in mode.norms:
+            changes = [decider.change(mode, entry, gate) for entry in entries]
+            turns, rows = (np.array(part) for part in zip(*changes, strict=True))
+            if not before.active[gate] or np.max(np.abs(turns)) > PARTS * float(look.scale):
+                return None
+            way = rows @ -look.slope
+            if not np.any(way):
+                return None
+            room = self.letting_go.least / np.linalg.norm(way)
+            y, past = y + np.linalg.pinv(rows) @ (room * way), past.with_norm(gate, held=False)
+        return Off(past, y, None) if mode.norms else None
 
     def norms_at_zero(self, mode: Mode, keys: np.ndarray, within: float = 1.01) -> list[int]:
         """The gates of open norms that are zero, to so many times the tolerance; 0: exactly."""
