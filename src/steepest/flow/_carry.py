@@ -57,7 +57,8 @@ class Carry(NamedTuple):
         seen: whether the state that is looked at next is the one that `step.look` is of.
         left: between which times a multiplier left.
         late: by how much it is out of its bounds where it counts as having left.
-        jump: by how much the gradient turned at the last crossing.
+        pause: how many crossings are located before passing them is tried again.
+        patience: the last such pause; 0 after one that was passed.
     """
 
     phase: Any
@@ -73,4 +74,5 @@ class Carry(NamedTuple):
     seen: Any
     left: Bracket
     late: Any
-    jump: Any
+    pause: Any
+    patience: Any

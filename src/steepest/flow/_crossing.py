@@ -172,8 +172,9 @@ class Crossings:
 
     # ---- what is lost in the error of a step
 
-    def passed(self, states: Any, mode: Arguments) -> Arguments:
-        """The mode in which every candidate is taken that is ahead at the last of these states.
+    def passed(self, states: Any, mode: Arguments) -> tuple[Arguments, Any]:
+        """(the mode in which every candidate is taken that is ahead at the last of these states,
+        how many are ahead at any).
 
         The mode itself, if another one was ahead at a state before, or is held with others.
 
@@ -182,7 +183,7 @@ class Crossings:
             mode: that the step was taken in.
         """
         if not self.gated.sites:
-            return mode
+            return mode, jnp.asarray(0)
 
         def ahead(y: Any) -> Any:
             keys, found = self.fields.program(y, mode.weights)[1], []
@@ -190,7 +191,8 @@ class Crossings:
                 key, taken = self._table(keys, site), self._table(mode.active, site)
                 least = jnp.min(jnp.where(taken, key, jnp.inf), axis=0)
                 first = jnp.arange(site.candidates)[:, None] == jnp.argmax(key, axis=0)
-                found.append(jnp.reshape(first & (key > least), -1))
+                # What is held ties up to the errors of the steps: it is ahead of nothing.
+                found.append(jnp.reshape(first & ~taken & (key > least), -1))
             found += [jnp.zeros(norm.size, bool) for norm in self.gated.norms]
             return jnp.concatenate(found)
 
@@ -205,70 +207,89 @@ class Crossings:
             left = left.at[mine].set(jnp.reshape(taken & crosses, -1))
         sound = alone & ~jnp.any(ever & ~here)
         pick = lambda new, old: jnp.where(sound, new, old)
-        return mode._replace(
+        mode = mode._replace(
             weights=pick(jnp.where(here, 1.0, jnp.where(left, 0.0, weights)), weights),
             active=pick(here | (active & ~left), active),
         )
+        return mode, jnp.sum(ever)
 
     def _table(self, array: Any, site: Site) -> Any:
         mine = slice(site.start, site.start + site.size)
         return jnp.reshape(jnp.asarray(array)[mine], (site.candidates, -1))
 
-    def is_lost(
-        self, slope: Any, value: Any, look: Look, rest: Any, mode: Arguments
-    ) -> tuple[Arguments, Any]:
-        """(the mode with its multipliers as weights, whether the step's end is in it, and the way
-        there in the mode before differs by less than the error of the step).
+    def loss(
+        self, y: Any, look: Look, rest: Any, before: Arguments, after: Arguments
+    ) -> tuple[Arguments, Any, Any]:
+        """(the mode after with its multipliers as weights; by how much the end of a step is off if
+        the way there is taken in the mode before, in shares of what it may be; how many gradients
+        that took). Infinite where the step does not end in the mode after; beyond 1 it is at least
+        so much.
 
         Args:
-            slope, value: at the step's end in the mode before.
-            look: there, in the mode that `passed` gives.
+            y: the step's end.
+            look: there, in the mode after, which `passed` gives.
             rest: how long the step went on beyond the first crossing.
         """
-        turn = look.slope - slope
-        # The two pieces part by no more than the jump lets them: f is continuous.
-        parted = jnp.linalg.norm(turn) * jnp.linalg.norm(look.velocity) * rest
-        rounding = ROUNDING * (jnp.abs(value) + jnp.abs(look.value))
-        lost = (
-            (jnp.max(jnp.abs(turn), initial=0.0) * rest <= self.scales.share(look.y))
-            & (jnp.abs(value - look.value) <= 4 * parted + rounding)
-            & jnp.all(look.watched >= 0)
-            & self.no_root(look)
+        if not self.gated.sites:
+            return after, jnp.asarray(jnp.inf), jnp.asarray(0)
+        active, was = jnp.asarray(after.active), jnp.asarray(before.active)
+        turned, goes_on = active & ~was, jnp.asarray(True)
+        # What comes back when its turn is made slides: that is to be met.
+        gains = jnp.where(turned, look.rates, 0.0) - jnp.where(was & ~active, look.rates, 0.0)
+        for site in self.gated.sites:
+            crosses = jnp.any(self._table(turned, site), axis=0)
+            goes_on &= jnp.all(~crosses | (jnp.sum(self._table(gains, site), axis=0) > 0))
+        sound = jnp.any(turned) & goes_on & jnp.all(look.watched >= 0) & self.no_root(look)
+        share = rest / self.scales.share(y)
+        off = rest * jnp.linalg.norm(look.velocity)
+        turn, spent = lax.cond(
+            sound,
+            lambda: self.turn(y, look.slope, before, after, off, 1 / share),
+            lambda: (jnp.asarray(jnp.inf), jnp.asarray(0)),
         )
-        return self.with_weights(look.multipliers, mode), lost
+        return self.with_weights(look.multipliers, after), turn * share, spent
 
-    def is_continuous(
-        self, y: Any, value: Any, slope: Any, before: Arguments, after: Arguments, off: Any
-    ) -> Any:
-        """Whether f is continuous as the choices turn one by one from one mode to another, in the
-        order of their numbers and against it: one of two may take back what the other does.
+    def turn(
+        self, y: Any, beyond: Any, before: Arguments, after: Arguments, off: Any, most: Any
+    ) -> tuple[Any, Any]:
+        """(by how much the gradient turns in any entry as the choices turn one by one from one mode
+        to another, in the order of their numbers and against it; how many gradients that took).
+
+        Infinite where f is not continuous in this: one of two may take back what the other does.
 
         Args:
-            y: beyond them, by a distance of `off` at most.
-            value, slope: there, in the mode before.
+            y: beyond the crossings, by a distance of `off` at most.
+            beyond: the gradient there, in the mode after.
+            most: beyond this, it is at least what is given.
         """
-        if not self.gated.sites:
-            return jnp.asarray(True)
         places = jnp.asarray(self._places)
         turned = jnp.asarray(after.active) & ~jnp.asarray(before.active)
         numbers, weights = jnp.arange(1, turned.size + 1), jnp.asarray(before.weights)
         at = jax.value_and_grad(lambda y, weights: self.fields.program(y, weights)[0])
+        value, slope = at(y, weights)
+        change = lambda turned_to: jnp.max(jnp.abs(turned_to - slope), initial=0.0)
 
-        def way(sign: Any) -> Any:
-            def turn(carry: Any) -> Any:
-                left, weights, value, slope, _ = carry
-                k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
-                weights = jnp.where(places == places[k], after.weights, weights)
-                beyond, turned_to = at(y, weights)
-                parted = 4 * off * jnp.linalg.norm(turned_to - slope)
-                rounding = ROUNDING * (jnp.abs(value) + jnp.abs(beyond))
-                sound = jnp.isfinite(beyond) & (jnp.abs(beyond - value) <= parted + rounding)
-                return left.at[k].set(False), weights, beyond, turned_to, sound
+        def one(carry: Any) -> Any:
+            sign, left, weights, last, at_last, found, spent = carry
+            k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
+            weights = jnp.where(places == places[k], after.weights, weights)
+            value, turned_to = at(y, weights)
+            # The two pieces part by no more than the jump lets them: f is continuous.
+            parted = 4 * off * jnp.linalg.norm(turned_to - at_last)
+            rounding = ROUNDING * (jnp.abs(last) + jnp.abs(value))
+            sound = jnp.isfinite(value) & (jnp.abs(value - last) <= parted + rounding)
+            found = jnp.where(sound, jnp.maximum(found, change(turned_to)), jnp.inf)
+            return sign, left.at[k].set(False), weights, value, turned_to, found, spent + 1
 
-            begin = turned, weights, value, slope, jnp.asarray(True)
-            return lax.while_loop(lambda c: jnp.any(c[0]) & c[-1], turn, begin)[-1]
+        def way(sign: Any, found: Any, spent: Any) -> Any:
+            begin = jnp.asarray(sign), turned, weights, value, slope, found, spent
+            goes_on = lambda c: jnp.any(c[1]) & (c[-2] <= most)
+            return lax.while_loop(goes_on, one, begin)[-2:]
 
-        return jnp.all(lax.map(way, jnp.array([1, -1])))
+        found, spent = way(1, change(beyond), jnp.asarray(1))
+        # One alone turns in one order only.
+        again = jnp.sum(turned) > 1
+        return lax.cond(again, lambda: way(-1, found, spent), lambda: (found, spent))
 
     def with_weights(self, multipliers: Any, mode: Arguments) -> Arguments:
         """The mode with these multipliers as its weights, if it holds anything."""

@@ -44,7 +44,9 @@ _SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first 
 _POLISHED = 6  # times that are tried for what was met, before brackets are
 _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
-_WORTH = 3.0  # times what a step may lose to crossings: where less is expected, they are passed
+_GROUP = 2  # crossings: a step is not shortened to pass no more together
+_SHORTER = 0.9  # of what a step may lose, a shorter one is to lose
+_MOST_LOCATED = 31  # crossings, before passing them is tried again
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
 
@@ -112,7 +114,7 @@ class Loop:
                 interpolated & ~at_end, lambda: self.watching.within(s, end), lambda: state
             )
             state = jnp.where(at_end, s.y, state)
-            mode = lax.cond(turns, lambda: self._turned(c), lambda: s.mode)
+            mode, count = lax.cond(turns, lambda: self._turned(c), lambda: (s.mode, zero))
             found = lax.cond(steps | c.seen, lambda: c.step.look, lambda: look(state, mode))
             spent = ~(steps | c.seen) + self.stepper.stages * ~(given | interpolated)
             pulled = s.pulled + spent * jnp.sum(mode.held)
@@ -134,7 +136,7 @@ class Loop:
                     lambda: self._crossed(c, mode, holds),
                     lambda: self._begun(c, mode, holds),
                     lambda: self._released(c, mode, holds),
-                    lambda: (self._passed(c, mode, holds), nothing),
+                    lambda: (self._passed(c, mode, count, holds, limits), nothing),
                 ],
             )
             c = lax.cond(made.clear, lambda: self._made(c, made, limits), lambda: c)
@@ -153,7 +155,7 @@ class Loop:
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, no, one_sided,
-            0.0 * t, 0.0 * t,
+            0.0 * t, zero, zero,
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
@@ -179,12 +181,12 @@ class Loop:
             lambda: (refused, c.solver),
         )
         share = self.crossings.scales.share(s.y)
-        passes = c.jump * (step.t - step.low) <= _WORTH * share
-        passes &= (step.t < limits.until) & (s.events < limits.events)
+        passes = (c.pause == 0) & (s.events < limits.events)
         error = jnp.max(jnp.abs(error))
         return c._replace(
             fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
             phase=jnp.where(step.met, jnp.where(passes, PASSES, LOCATES), STEPS),
+            pause=jnp.where(step.met, jnp.maximum(c.pause - 1, 0), c.pause),
             crossing=c.crossing._replace(y=step.y),
             step=step,
             solver=solver,
@@ -315,15 +317,16 @@ class Loop:
         )
         return self._leave(c, found, after)
 
-    def _turned(self, c: Carry) -> Arguments:
-        """The mode that is looked at where something is crossed to, held or let go."""
-        mode = c.step.mode
+    def _turned(self, c: Carry) -> tuple[Arguments, Any]:
+        """(the mode that is looked at where something is crossed to, held or let go, and how many
+        choices turned on the way to it)."""
+        mode, one = c.step.mode, jnp.asarray(1)
         return lax.switch(
             c.phase - CROSSES,
             [
-                lambda: self.crossings.crossed(c.crossing, mode),
-                lambda: self.slides.begun(c.crossing, mode),
-                lambda: self.slides.ended(c.leaving, mode),
+                lambda: (self.crossings.crossed(c.crossing, mode), one),
+                lambda: (self.slides.begun(c.crossing, mode), one),
+                lambda: (self.slides.ended(c.leaving, mode), one),
                 lambda: self.crossings.passed(self.watching.states(c.step), mode),
             ],
         )
@@ -347,25 +350,39 @@ class Loop:
         mode, clear, returns = self.crossings.beyond(crossing, s.look, s.t - s.begin, mode)
         clear &= holds
         slides = returns & (jnp.sum(s.mode.held) < len(s.mode.base))
-        jump = jnp.max(jnp.abs(s.look.slope - crossing.slope), initial=0.0)
-        c = c._replace(phase=jnp.where(slides, SLIDES, LOOKS), jump=jump)
+        c = c._replace(phase=jnp.where(slides, SLIDES, LOOKS))
         return c, Made.of(clear, "cross", crossing.other, mode)
 
-    def _passed(self, c: Carry, mode: Arguments, holds: Any) -> Carry:
-        """At a step's end beyond crossings: go on there, if they are lost in its error."""
+    def _passed(self, c: Carry, mode: Arguments, count: Any, holds: Any, limits: Limits) -> Carry:
+        """At a step's end beyond crossings: go on there, if they are lost in its error; if not, a
+        shorter step may lose some of them."""
         s, rest = c.step, c.step.t - c.step.low
-        value, slope = jax.value_and_grad(lambda y: self.fields.program(y, s.mode.weights)[0])(s.y)
-        mode, lost = self.crossings.is_lost(slope, value, s.look, rest, mode)
-        count = jnp.sum(jnp.asarray(mode.active) & ~jnp.asarray(s.mode.active))
-        lost &= holds & (count > 0)
-        off = rest * jnp.linalg.norm(s.look.velocity)
-        one_by_one = lambda: self.crossings.is_continuous(s.y, value, slope, s.mode, mode, off)
-        lost = lax.cond(lost & (count > 1), one_by_one, lambda: lost)
-        over = s._replace(met=jnp.asarray(False), mode=mode, passed=s.passed + count)
+        mode, loss, spent = self.crossings.loss(s.y, s.look, rest, s.mode, mode)
+        s = s._replace(spent=s.spent + spent)
+        loss = jnp.where(holds, loss, jnp.inf)
+        lost = (loss <= 1) & (s.t <= limits.until)
+        # Twice the rest is beyond twice as many crossings, which it is off by for twice as long.
+        share = jnp.sqrt(_SHORTER / jnp.maximum(loss, 1e-6))
+        share = jnp.where(jnp.isfinite(loss), share, 0.5)
+        next_t = jnp.minimum(s.low + jnp.minimum(share, _SHORTER) * rest, limits.until)
+        shorter = ~lost & (count * (next_t - s.low) > _GROUP * rest)
+        over = s._replace(
+            met=jnp.asarray(False),
+            mode=mode,
+            passed=s.passed + count,
+            next_t=jnp.minimum(s.next_t, s.t + jnp.minimum(share, 2.0) * (s.t - s.begin)),
+        )
+        again = s._replace(
+            t=s.begin, y=s.start, next_t=next_t, met=jnp.asarray(False),
+            accepted=s.accepted - 1, rejected=s.rejected + 1,
+        )  # fmt: skip
+        located = ~lost & ~shorter
+        pause = jnp.minimum(2 * c.patience + 1, _MOST_LOCATED)
         return c._replace(
-            phase=jnp.where(lost, STEPS, LOCATES),
-            step=lax.cond(lost, lambda: over, lambda: s),
-            jump=jnp.max(jnp.abs(s.look.slope - slope), initial=0.0),
+            phase=jnp.where(located, LOCATES, STEPS),
+            step=lax.cond(lost, lambda: over, lambda: lax.cond(shorter, lambda: again, lambda: s)),
+            pause=jnp.where(located, pause, 0),
+            patience=jnp.where(located, pause, 0),
         )
 
     def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
