@@ -56,3 +56,12 @@ def test_what_comes_back_once_it_turned_is_met_though_it_is_small():
     )
     assert [event.kind for event in run.events] == ["slide"]
     np.testing.assert_allclose(run.events[0].time, 1.0, atol=1e-2)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-9])
+def test_what_is_met_at_one_instant_is_not_looked_for_in_ever_shorter_steps(tolerance):
+    """Eight slides begin at once, two crossings before them."""
+    f = lambda x: jnp.sum(jnp.abs(x)) + 0.1 * jnp.sum(jnp.abs(x[:2] - 0.5)) + x[0] * x[1] / 10
+    run = st.gradient_inclusion(f, np.ones(8), 3.0, tolerance, tolerance, saveat=[3.0])
+    assert run.stats["steps"] + run.stats["rejected"] <= 40
+    np.testing.assert_allclose(run.final, 0, atol=10 * tolerance)

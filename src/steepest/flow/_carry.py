@@ -59,6 +59,7 @@ class Carry(NamedTuple):
         late: by how much it is out of its bounds where it counts as having left.
         pause: how many crossings are located before passing them is tried again.
         patience: the last such pause; 0 after one that was passed.
+        shortened: how many steps in a row were made shorter to pass some.
     """
 
     phase: Any
@@ -76,3 +77,4 @@ class Carry(NamedTuple):
     late: Any
     pause: Any
     patience: Any
+    shortened: Any

@@ -46,6 +46,7 @@ _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
 _GROUP = 2  # crossings: a step is not shortened to pass no more together
 _SHORTER = 0.9  # of what a step may lose, a shorter one is to lose
+_MOST_SHORTER = 4  # steps in a row: what is met at one instant is not parted by shorter ones
 _MOST_LOCATED = 31  # crossings, before passing them is tried again
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
@@ -155,7 +156,7 @@ class Loop:
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, no, one_sided,
-            0.0 * t, zero, zero,
+            0.0 * t, zero, zero, zero,
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
@@ -366,6 +367,8 @@ class Loop:
         share = jnp.where(jnp.isfinite(loss), share, 0.5)
         next_t = jnp.minimum(s.low + jnp.minimum(share, _SHORTER) * rest, limits.until)
         shorter = ~lost & (count * (next_t - s.low) > _GROUP * rest)
+        # A loop of one step does not know of those before.
+        shorter &= (c.shortened < _MOST_SHORTER) & (limits.tries > 1)
         over = s._replace(
             met=jnp.asarray(False),
             mode=mode,
@@ -383,6 +386,7 @@ class Loop:
             step=lax.cond(lost, lambda: over, lambda: lax.cond(shorter, lambda: again, lambda: s)),
             pause=jnp.where(located, pause, 0),
             patience=jnp.where(located, pause, 0),
+            shortened=jnp.where(shorter, c.shortened + 1, 0),
         )
 
     def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
