@@ -52,7 +52,12 @@ def test_few_crossings_are_passed_at_a_tight_tolerance(network):
 def test_what_comes_back_once_it_turned_is_met_though_it_is_small():
     """A slide whose jump is lost in the error of a step."""
     run = st.gradient_inclusion(
-        lambda x: x[0] + 1e-4 * jnp.abs(x[1]), [1.0, 1e-4], 3.0, 1e-3, 1e-3, saveat=[3.0]
+        lambda x: x[0] ** 2 / 2 + 1e-4 * jnp.abs(x[1]),
+        [1.0, 1e-4],
+        3.0,
+        1e-3,
+        1e-3,
+        saveat=[3.0],
     )
     assert [event.kind for event in run.events] == ["slide"]
     np.testing.assert_allclose(run.events[0].time, 1.0, atol=1e-2)

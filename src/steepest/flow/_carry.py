@@ -10,6 +10,7 @@ from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import Crossing
 from steepest.flow._events import KINDS, Kind
 from steepest.flow._mode import Arguments
+from steepest.flow._passing import Tries
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving
 from steepest.flow._standing import Step
@@ -57,9 +58,7 @@ class Carry(NamedTuple):
         seen: whether the state that is looked at next is the one that `step.look` is of.
         left: between which times a multiplier left.
         late: by how much it is out of its bounds where it counts as having left.
-        pause: how many crossings are located before passing them is tried again.
-        patience: the last such pause; 0 after one that was passed.
-        shortened: how many steps in a row were made shorter to pass some.
+        tries: to pass crossings.
     """
 
     phase: Any
@@ -75,6 +74,4 @@ class Carry(NamedTuple):
     seen: Any
     left: Bracket
     late: Any
-    pause: Any
-    patience: Any
-    shortened: Any
+    tries: Tries

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
@@ -55,10 +52,6 @@ class Crossings:
     def __init__(self, fields: Fields):
         self.fields, self.scales = fields, fields.scales
         self.gated = fields.gated
-        self._places = np.zeros(self.gated.size, int)  # which of all places a candidate is at
-        for site in self.gated.sites:
-            mine = site.start + np.arange(site.size)
-            self._places[mine] = site.start + np.arange(site.size) % site.places + 1
 
     def none(self, y: Any, t: Any) -> Crossing:
         zero = jnp.asarray(0)
@@ -73,7 +66,7 @@ class Crossings:
         state = jnp.max(jnp.abs(y), initial=0.0)
         for site in self.gated.sites:
             mine = slice(site.start, site.start + site.size)
-            key, active = self._table(keys, site), self._table(mode.active, site)
+            key, active = self.table(keys, site), self.table(mode.active, site)
             least = jnp.min(jnp.where(active, key, jnp.inf), axis=0)
             size = jnp.abs(least) + jnp.abs(key)
             finite = jnp.where(jnp.isfinite(key), jnp.abs(key), 0.0)
@@ -170,126 +163,10 @@ class Crossings:
         """Whether the multipliers keep what is held tied."""
         return look.misfit <= MISFIT * look.scale
 
-    # ---- what is lost in the error of a step
-
-    def passed(self, states: Any, mode: Arguments) -> tuple[Arguments, Any]:
-        """(the mode in which every candidate is taken that is ahead at the last of these states,
-        how many are ahead at any).
-
-        The mode itself, if another one was ahead at a state before, or is held with others.
-
-        Args:
-            states: in a step, (states, d).
-            mode: that the step was taken in.
-        """
-        if not self.gated.sites:
-            return mode, jnp.asarray(0)
-
-        def ahead(y: Any) -> Any:
-            keys, found = self.fields.program(y, mode.weights)[1], []
-            for site in self.gated.sites:
-                key, taken = self._table(keys, site), self._table(mode.active, site)
-                least = jnp.min(jnp.where(taken, key, jnp.inf), axis=0)
-                first = jnp.arange(site.candidates)[:, None] == jnp.argmax(key, axis=0)
-                # What is held ties up to the errors of the steps: it is ahead of nothing.
-                found.append(jnp.reshape(first & ~taken & (key > least), -1))
-            found += [jnp.zeros(norm.size, bool) for norm in self.gated.norms]
-            return jnp.concatenate(found)
-
-        met = lax.map(ahead, states)
-        here, ever = met[-1], jnp.any(met, axis=0)
-        weights, active = jnp.asarray(mode.weights), jnp.asarray(mode.active)
-        left, alone = jnp.zeros_like(active), jnp.asarray(True)
-        for site in self.gated.sites:
-            mine = slice(site.start, site.start + site.size)
-            taken, crosses = self._table(active, site), jnp.any(self._table(here, site), axis=0)
-            alone &= jnp.all(~crosses | (jnp.sum(taken, axis=0) == 1))
-            left = left.at[mine].set(jnp.reshape(taken & crosses, -1))
-        sound = alone & ~jnp.any(ever & ~here)
-        pick = lambda new, old: jnp.where(sound, new, old)
-        mode = mode._replace(
-            weights=pick(jnp.where(here, 1.0, jnp.where(left, 0.0, weights)), weights),
-            active=pick(here | (active & ~left), active),
-        )
-        return mode, jnp.sum(ever)
-
-    def _table(self, array: Any, site: Site) -> Any:
+    def table(self, array: Any, site: Site) -> Any:
+        """An array over all candidates, those of one site: (m, places)."""
         mine = slice(site.start, site.start + site.size)
         return jnp.reshape(jnp.asarray(array)[mine], (site.candidates, -1))
-
-    def loss(
-        self, y: Any, look: Look, rest: Any, before: Arguments, after: Arguments
-    ) -> tuple[Arguments, Any, Any]:
-        """(the mode after with its multipliers as weights; by how much the end of a step is off if
-        the way there is taken in the mode before, in shares of what it may be; how many gradients
-        that took). Infinite where the step does not end in the mode after; beyond 1 it is at least
-        so much.
-
-        Args:
-            y: the step's end.
-            look: there, in the mode after, which `passed` gives.
-            rest: how long the step went on beyond the first crossing.
-        """
-        if not self.gated.sites:
-            return after, jnp.asarray(jnp.inf), jnp.asarray(0)
-        active, was = jnp.asarray(after.active), jnp.asarray(before.active)
-        turned, goes_on = active & ~was, jnp.asarray(True)
-        # What comes back when its turn is made slides: that is to be met.
-        gains = jnp.where(turned, look.rates, 0.0) - jnp.where(was & ~active, look.rates, 0.0)
-        for site in self.gated.sites:
-            crosses = jnp.any(self._table(turned, site), axis=0)
-            goes_on &= jnp.all(~crosses | (jnp.sum(self._table(gains, site), axis=0) > 0))
-        sound = jnp.any(turned) & goes_on & jnp.all(look.watched >= 0) & self.no_root(look)
-        share = rest / self.scales.share(y)
-        off = rest * jnp.linalg.norm(look.velocity)
-        turn, spent = lax.cond(
-            sound,
-            lambda: self.turn(y, look.slope, before, after, off, 1 / share),
-            lambda: (jnp.asarray(jnp.inf), jnp.asarray(0)),
-        )
-        return self.with_weights(look.multipliers, after), turn * share, spent
-
-    def turn(
-        self, y: Any, beyond: Any, before: Arguments, after: Arguments, off: Any, most: Any
-    ) -> tuple[Any, Any]:
-        """(by how much the gradient turns in any entry as the choices turn one by one from one mode
-        to another, in the order of their numbers and against it; how many gradients that took).
-
-        Infinite where f is not continuous in this: one of two may take back what the other does.
-
-        Args:
-            y: beyond the crossings, by a distance of `off` at most.
-            beyond: the gradient there, in the mode after.
-            most: beyond this, it is at least what is given.
-        """
-        places = jnp.asarray(self._places)
-        turned = jnp.asarray(after.active) & ~jnp.asarray(before.active)
-        numbers, weights = jnp.arange(1, turned.size + 1), jnp.asarray(before.weights)
-        at = jax.value_and_grad(lambda y, weights: self.fields.program(y, weights)[0])
-        value, slope = at(y, weights)
-        change = lambda turned_to: jnp.max(jnp.abs(turned_to - slope), initial=0.0)
-
-        def one(carry: Any) -> Any:
-            sign, left, weights, last, at_last, found, spent = carry
-            k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
-            weights = jnp.where(places == places[k], after.weights, weights)
-            value, turned_to = at(y, weights)
-            # The two pieces part by no more than the jump lets them: f is continuous.
-            parted = 4 * off * jnp.linalg.norm(turned_to - at_last)
-            rounding = ROUNDING * (jnp.abs(last) + jnp.abs(value))
-            sound = jnp.isfinite(value) & (jnp.abs(value - last) <= parted + rounding)
-            found = jnp.where(sound, jnp.maximum(found, change(turned_to)), jnp.inf)
-            return sign, left.at[k].set(False), weights, value, turned_to, found, spent + 1
-
-        def way(sign: Any, found: Any, spent: Any) -> Any:
-            begin = jnp.asarray(sign), turned, weights, value, slope, found, spent
-            goes_on = lambda c: jnp.any(c[1]) & (c[-2] <= most)
-            return lax.while_loop(goes_on, one, begin)[-2:]
-
-        found, spent = way(1, change(beyond), jnp.asarray(1))
-        # One alone turns in one order only.
-        again = jnp.sum(turned) > 1
-        return lax.cond(again, lambda: way(-1, found, spent), lambda: (found, spent))
 
     def with_weights(self, multipliers: Any, mode: Arguments) -> Arguments:
         """The mode with these multipliers as its weights, if it holds anything."""

@@ -33,6 +33,7 @@ from steepest.flow._crossing import LEFT, Crossings
 from steepest.flow._dips import Stretch
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
+from steepest.flow._passing import Passing, Tries
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Slides
 from steepest.flow._standing import MOST_MADE, Limits, Step
@@ -44,10 +45,6 @@ _SAME_TIME = 1e-7  # two times this near, in shares of a step, are one to first 
 _POLISHED = 6  # times that are tried for what was met, before brackets are
 _MOST_POINTS = 60
 _FINE = 1e-2  # of the tolerance
-_GROUP = 2  # crossings: a step is not shortened to pass no more together
-_SHORTER = 0.9  # of what a step may lose, a shorter one is to lose
-_MOST_SHORTER = 4  # steps in a row: what is met at one instant is not parted by shorter ones
-_MOST_LOCATED = 31  # crossings, before passing them is tried again
 _SAME_WEIGHT = 1e-9  # a time at which a multiplier leaves is known to this share of its step
 
 
@@ -60,7 +57,7 @@ class Loop:
 
     def __init__(self, fields: Fields, stepper: Stepper, crossings: Crossings):
         self.fields, self.stepper, self.crossings = fields, stepper, crossings
-        self.slides = Slides(crossings)
+        self.slides, self.passing = Slides(crossings), Passing(crossings)
         self.watching = Watching(fields, stepper)
 
     def __call__(self, t: Any, y: Any, next_t: Any, mode: Arguments, limits: Limits) -> Step:
@@ -156,7 +153,7 @@ class Loop:
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, no, one_sided,
-            0.0 * t, zero, zero, zero,
+            0.0 * t, Tries.none(),
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
@@ -182,12 +179,12 @@ class Loop:
             lambda: (refused, c.solver),
         )
         share = self.crossings.scales.share(s.y)
-        passes = (c.pause == 0) & (s.events < limits.events)
+        passes = (c.tries.pause == 0) & (s.events < limits.events)
         error = jnp.max(jnp.abs(error))
         return c._replace(
             fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
             phase=jnp.where(step.met, jnp.where(passes, PASSES, LOCATES), STEPS),
-            pause=jnp.where(step.met, jnp.maximum(c.pause - 1, 0), c.pause),
+            tries=c.tries.met(step.met),
             crossing=c.crossing._replace(y=step.y),
             step=step,
             solver=solver,
@@ -328,7 +325,7 @@ class Loop:
                 lambda: (self.crossings.crossed(c.crossing, mode), one),
                 lambda: (self.slides.begun(c.crossing, mode), one),
                 lambda: (self.slides.ended(c.leaving, mode), one),
-                lambda: self.crossings.passed(self.watching.states(c.step), mode),
+                lambda: self.passing.beyond(self.watching.states(c.step), mode),
             ],
         )
 
@@ -357,37 +354,19 @@ class Loop:
     def _passed(self, c: Carry, mode: Arguments, count: Any, holds: Any, limits: Limits) -> Carry:
         """At a step's end beyond crossings: go on there, if they are lost in its error; if not, a
         shorter step may lose some of them."""
-        s, rest = c.step, c.step.t - c.step.low
-        mode, loss, spent = self.crossings.loss(s.y, s.look, rest, s.mode, mode)
-        s = s._replace(spent=s.spent + spent)
+        s = c.step
+        mode, loss, spent = self.passing.loss(s, s.mode, mode)
         loss = jnp.where(holds, loss, jnp.inf)
-        lost = (loss <= 1) & (s.t <= limits.until)
-        # Twice the rest is beyond twice as many crossings, which it is off by for twice as long.
-        share = jnp.sqrt(_SHORTER / jnp.maximum(loss, 1e-6))
-        share = jnp.where(jnp.isfinite(loss), share, 0.5)
-        next_t = jnp.minimum(s.low + jnp.minimum(share, _SHORTER) * rest, limits.until)
-        shorter = ~lost & (count * (next_t - s.low) > _GROUP * rest)
-        # A loop of one step does not know of those before.
-        shorter &= (c.shortened < _MOST_SHORTER) & (limits.tries > 1)
-        over = s._replace(
-            met=jnp.asarray(False),
-            mode=mode,
-            passed=s.passed + count,
-            next_t=jnp.minimum(s.next_t, s.t + jnp.minimum(share, 2.0) * (s.t - s.begin)),
-        )
-        again = s._replace(
-            t=s.begin, y=s.start, next_t=next_t, met=jnp.asarray(False),
-            accepted=s.accepted - 1, rejected=s.rejected + 1,
+        lost, shorter, next_t = end = self.passing.end(s, loss, count, c.tries, limits)
+        pick = lambda a, b: jnp.where(lost, a, b)
+        step = s._replace(
+            t=jnp.where(shorter, s.begin, s.t), y=jnp.where(shorter, s.start, s.y), next_t=next_t,
+            accepted=s.accepted - shorter, rejected=s.rejected + shorter, spent=s.spent + spent,
+            met=~lost & ~shorter, mode=jax.tree.map(pick, mode, s.mode),
+            passed=pick(s.passed + count, s.passed),
         )  # fmt: skip
-        located = ~lost & ~shorter
-        pause = jnp.minimum(2 * c.patience + 1, _MOST_LOCATED)
-        return c._replace(
-            phase=jnp.where(located, LOCATES, STEPS),
-            step=lax.cond(lost, lambda: over, lambda: lax.cond(shorter, lambda: again, lambda: s)),
-            pause=jnp.where(located, pause, 0),
-            patience=jnp.where(located, pause, 0),
-            shortened=jnp.where(shorter, c.shortened + 1, 0),
-        )
+        phase = jnp.where(step.met, LOCATES, STEPS)
+        return c._replace(phase=phase, step=step, tries=c.tries.after(end))
 
     def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """In a slide: go on in it, if that is clear."""
