@@ -13,6 +13,11 @@ from steepest.flow._dips import first_negative
 BEND = jax.jit(
     lambda a, b, c, begin, end: first_negative(lambda t: a * (t - b) ** 2 + c, begin, end, 3)
 )
+BESIDE = jax.jit(
+    lambda a, b, c, crossing: first_negative(
+        lambda t: jnp.append(a * (t - b) ** 2 + c, crossing - t), 0.0, 1.0, 4
+    )
+)
 NORM = jax.jit(
     lambda y, v, least, begin, end: first_negative(
         lambda t: jnp.linalg.norm(y + t * v)[None] - least, begin, end, 0
@@ -44,6 +49,29 @@ def test_parabolas_are_seen_however_little_they_dip(parabolas, begin, width):
         assert least(float(first.low)) >= 0 > least(float(first.high))
         assert float(first.above) == pytest.approx(least(float(first.low)), abs=1e-12)
         assert begin <= first.low < first.high <= end
+
+
+@given(
+    some.lists(
+        some.tuples(some.floats(0.1, 10), some.floats(0, 1), some.floats(-1e-2, 1e-3)),
+        min_size=3,
+        max_size=3,
+    ),
+    some.floats(0.05, 2),
+)
+def test_dips_are_seen_one_after_another_and_before_what_is_met_later(parabolas, crossing):
+    """A line that is crossed beside them must not hide them, nor one of them another."""
+    a, b, c = np.array(parabolas).T
+    roots = np.sqrt(np.maximum(-c, 0) / a)
+    enters = np.where((c < 0) & (b - roots > 0), b - roots, np.inf)
+    near = np.abs(np.array([crossing - 1, *(enters - crossing), *(enters - 1)])) < 1e-6
+    if np.any(a * b**2 + c < 1e-9) or np.any(np.abs(c) < 1e-6) or np.any(near):
+        return
+    first = BESIDE(a, b, c, crossing)
+    exact = min(crossing, float(np.min(enters)))
+    assert bool(first.met) == (exact < 1)
+    if first.met:
+        assert first.low <= exact <= first.high
 
 
 @given(some.floats(0, 2 * np.pi), some.floats(0.05, 0.95), some.floats(-8, -3), some.floats(-2, 2))
@@ -115,3 +143,40 @@ def test_many_small_kinks_are_stepped_over_at_low_accuracy():
     assert runs[0].stats["passed"] > 100
     assert runs[0].stats["steps"] < 0.4 * runs[1].stats["steps"]
     assert runs[0].final == pytest.approx(runs[1].final, abs=1e-3)
+
+
+def hill(slope, width, *kinks):
+    """−2x + x²/2, kinks that are gone past, and between them a hill that nothing goes past."""
+    return lambda x: (
+        -2 * x
+        + x**2 / 2
+        + sum(size * jnp.abs(x - at) for at, size in kinks)
+        + slope * jax.nn.relu(width**2 - (x - 0.1) ** 2)
+    )
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5, 1e-8])
+@pytest.mark.parametrize("start", [-1.2, -0.3, -0.1])
+@pytest.mark.parametrize(
+    "kinks",
+    [((0.15, 0.01),), ((0.05, 0.0), (0.15, 0.0)), ((0.05, 0.01), (0.15, 0.01))],
+    ids=["behind", "none", "both"],
+)
+def test_a_hill_between_crossings_is_met(kinks, start, tolerance):
+    """It is dipped into within steps in which other choices turn, which may be passed."""
+    run = st.gradient_inclusion(
+        hill(100, 0.01, *kinks), start, 1.5, tolerance, tolerance, saveat=[1.5]
+    )
+    assert "slide" in [event.kind for event in run.events]
+    assert run.final == pytest.approx(0.09, abs=10 * tolerance)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-8])
+@pytest.mark.parametrize("start", [-1.2, -0.3, 0.05])
+def test_a_hill_among_crossings_that_are_passed_is_met(start, tolerance):
+    rng = np.random.default_rng(3)
+    kinks = zip(np.sort(rng.uniform(-1, 1, 200)), 1e-3 * rng.standard_normal(200), strict=True)
+    at, size = np.array(list(kinks)).T
+    f = lambda x: hill(1e4, 1e-4)(x) + jnp.sum(size * jnp.abs(x - at))
+    run = st.gradient_inclusion(f, start, 1.5, tolerance, tolerance, saveat=[1.5])
+    assert run.final == pytest.approx(0.0999, abs=10 * tolerance)

@@ -244,6 +244,38 @@ def test_a_jump_that_is_taken_back_within_a_step(name, flow):
         flow(WINDOWS[name], 1.0, 2.0, saveat=[2.0])
 
 
+NARROW = {
+    "one": (lambda x: -x + jnp.where((x > 0.1) & (x < 0.1001), 10.0, 0.0), 0.0),
+    "two": (lambda x: -x + jnp.where(x > 0.1, 5.0, 0.0) - jnp.where(x > 0.1001, 5.0, 0.0), 0.0),
+    "surfaces": (
+        lambda x: (
+            -x[0] - x[1] + jnp.where(x[0] > 0.1, 5.0, 0.0) - jnp.where(x[1] > 0.1001, 5.0, 0.0)
+        ),
+        [0.0, 0.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-6])
+@pytest.mark.parametrize("flow", [st.gradient_flow, st.gradient_inclusion])
+@pytest.mark.parametrize("name", NARROW)
+def test_a_jump_that_is_taken_back_nearer_than_the_tolerance(name, flow, tolerance):
+    f, start = NARROW[name]
+    with pytest.raises(st.NotLocallyLipschitzError, match="f jumps"):
+        flow(f, start, 1.0, tolerance, tolerance, saveat=[1.0])
+
+
+def test_jumps_on_one_surface_that_take_each_other_back_are_none():
+    """Rounding parts them, that of constants in single precision, too."""
+    for key in (lambda x: 3 * x - 0.3, lambda x: x**2 + x - 0.11):
+        f = lambda x, key=key: (
+            x**2 / 2 - x + jnp.where(x > 0.1, 5.0, 0.0) - jnp.where(key(x) > 0, 5.0, 0.0)
+        )
+        for tolerance in (1e-3, 1e-6):
+            run = st.gradient_inclusion(f, 0.0, 1.0, tolerance, tolerance, saveat=[1.0])
+            assert run.final == pytest.approx(1 - np.exp(-1), abs=10 * tolerance)
+
+
 @pytest.mark.parametrize("flow", [st.gradient_flow, st.gradient_inclusion])
 @pytest.mark.parametrize("value", [jnp.nan, -jnp.inf])
 def test_where_f_ends_is_no_kink(value, flow):

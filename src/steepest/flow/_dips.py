@@ -2,7 +2,8 @@
 
 They are looked at at a few times. What dips below zero and comes back between two of these is seen
 by the parabola through three of them: where it comes near to zero is looked at again, and so on.
-A norm or a root falls to its zero and rises from it on straight lines, and is seen by those.
+A norm or a root falls to its zero and rises from it on straight lines, and is seen by those. The
+earliest such place comes first, and after it what is left, up to where something turned negative.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 _POINTS = 6  # of each stretch, its ends among them
-_MOST_STRETCHES = 10
+_MOST_STRETCHES = 30
 _NEAR = 0.1  # of a second difference: what a parabola through three values may miss
 _FLAT = 0.1  # of the change of slope: what the lines on both sides of a dip may miss
 _AROUND = 0.25  # of the distance of two times: as near as a parabola tells where the dip is
@@ -42,6 +43,7 @@ class Stretch(NamedTuple):
 
     Attributes:
         begin, end: where to look.
+        until: what is to be looked at in the end.
         first: what was found so far.
         goes_on: whether to look at all.
         count: how many stretches were before.
@@ -49,6 +51,7 @@ class Stretch(NamedTuple):
 
     begin: Any
     end: Any
+    until: Any
     first: First
     goes_on: Any
     count: Any
@@ -58,7 +61,7 @@ class Stretch(NamedTuple):
         """The first one. What is negative at its begin is not told."""
         one, zero = 1.0 + 0.0 * begin, jnp.asarray(0)
         first = First(jnp.asarray(False), begin, end, one, one)
-        return cls(begin, end, first, jnp.asarray(True), zero)
+        return cls(begin, end, end, first, jnp.asarray(True), zero)
 
     def time(self, k: Any, last: Any) -> Any:
         """The k-th of the times at equal distances, up to the last."""
@@ -78,15 +81,20 @@ class Stretch(NamedTuple):
         k = jnp.maximum(after - 1, 0)
         here = First(met, self.time(k, last), self.time(after, last), least[k], least[after])
         first = jax.tree.map(lambda a, b: jnp.where(met, a, b), here, self.first)
-        dips = _parabolas(found, jnp.where(met, k, last))
+        bound = jnp.where(met, after, last)
+        dips, are_near = _parabolas(found, last)
         if smooth is not None:
-            lines = _lines(found[:, smooth:], jnp.where(met, k, last))
-            dips = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), dips, lines)
-        place, is_near = _nearest(*dips)
-        goes_on = is_near & (self.count < _MOST_STRETCHES)
-        begin = self.time(jnp.maximum(place - _AROUND, 0.0), last)
-        end = self.time(jnp.minimum(place + _AROUND, last), last)
-        return Stretch(begin, end, first, goes_on, self.count + 1)
+            lines, are_lines = _lines(found[:, smooth:], last)
+            dips, are_near = jnp.append(dips, lines), jnp.append(are_near, are_lines)
+        place, is_near = _earliest(dips, are_near, bound)
+        # Around it; not from beyond the time before what was met, where that is negative already.
+        low = jnp.clip(place - _AROUND, 0.0, jnp.where(met, k, last - _AROUND))
+        high = jnp.clip(place + _AROUND, low + _AROUND, bound)
+        until = jnp.where(met, first.high, self.until)
+        begin = jnp.where(is_near, self.time(low, last), self.end)
+        end = jnp.where(is_near, self.time(high, last), until)
+        goes_on = (begin < end) & (self.count < _MOST_STRETCHES)
+        return Stretch(begin, end, until, first, goes_on, self.count + 1)
 
 
 def first_negative(values: Callable[[Any], Any], begin: Any, end: Any, smooth: int) -> First:
@@ -106,17 +114,15 @@ def first_negative(values: Callable[[Any], Any], begin: Any, end: Any, smooth: i
     return lax.while_loop(lambda s: s.goes_on, look, Stretch.of(begin, end)).first
 
 
-def _nearest(places: Any, least: Any) -> tuple[Any, Any]:
-    """(the place of the deepest of some dips, whether there is one)."""
-    if not least.size:
-        return jnp.asarray(1.0), jnp.asarray(False)
-    k = jnp.argmin(least)
-    return places[k], jnp.isfinite(least[k])
+def _earliest(places: Any, are_near: Any, bound: Any) -> tuple[Any, Any]:
+    """(the earliest place of some dips that are near and before a bound, whether there is one)."""
+    counts = are_near & (places < bound)
+    return jnp.min(jnp.where(counts, places, bound), initial=jnp.inf), jnp.any(counts)
 
 
 def _parabolas(found: Any, last: Any) -> tuple[Any, Any]:
     """(the places at which numbers come nearest to zero between three of them, by the parabola
-    through these, how near; infinite where that is far).
+    through these, whether that is near).
 
     Args:
         found: at equal distances, (times, numbers).
@@ -130,7 +136,7 @@ def _parabolas(found: Any, last: Any) -> tuple[Any, Any]:
     least = at + within * (slope + within * bend / 2)
     middles = jnp.arange(1, len(found) - 1)[:, None]
     dips &= (least < _NEAR * bend) & (middles < last)
-    return (middles + lowest).ravel(), jnp.where(dips, least, jnp.inf).ravel()
+    return (middles + lowest).ravel(), dips.ravel()
 
 
 def _lines(found: Any, last: Any) -> tuple[Any, Any]:
@@ -148,4 +154,4 @@ def _lines(found: Any, last: Any) -> tuple[Any, Any]:
     least = found[1:-2] + share * fall
     places = jnp.arange(len(share))[:, None]
     dips &= (least < _FLAT * turn) & (places < last)
-    return (places + share).ravel(), jnp.where(dips, least, jnp.inf).ravel()
+    return (places + share).ravel(), dips.ravel()

@@ -352,11 +352,11 @@ class Loop:
         return c, Made.of(clear, "cross", crossing.other, mode)
 
     def _passed(self, c: Carry, mode: Arguments, count: Any, holds: Any, limits: Limits) -> Carry:
-        """At a step's end beyond crossings: go on there, if they are lost in its error; if not, a
-        shorter step may lose some of them."""
+        """At a step's end beyond crossings: go on, take a shorter step, or locate the first."""
         s = c.step
-        mode, loss, spent = self.passing.loss(s, s.mode, mode)
-        loss = jnp.where(holds, loss, jnp.inf)
+        mode, loss, spent = self.passing.loss(s, s.mode, mode, limits.until)
+        stays = lambda: self.watching.stays(s, self.passing.turned(s.mode, mode))
+        loss = jnp.where(lax.cond(holds & (loss <= 1), stays, lambda: holds), loss, jnp.inf)
         lost, shorter, next_t = end = self.passing.end(s, loss, count, c.tries, limits)
         pick = lambda a, b: jnp.where(lost, a, b)
         step = s._replace(
@@ -365,8 +365,8 @@ class Loop:
             met=~lost & ~shorter, mode=jax.tree.map(pick, mode, s.mode),
             passed=pick(s.passed + count, s.passed),
         )  # fmt: skip
-        phase = jnp.where(step.met, LOCATES, STEPS)
-        return c._replace(phase=phase, step=step, tries=c.tries.after(end))
+        tries = c.tries.after(end)
+        return c._replace(phase=jnp.where(step.met, LOCATES, STEPS), step=step, tries=tries)
 
     def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """In a slide: go on in it, if that is clear."""

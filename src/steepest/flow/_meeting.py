@@ -21,6 +21,7 @@ from steepest.flow._standing import Step
 
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
 _TOGETHER = 5  # ties, of which all ways on are looked for
+_SAME_SURFACE = 2e7  # times rounding in double precision: 16 times that in single, of constants
 _TIE = 8 * float(np.finfo(np.float64).eps)
 
 
@@ -66,13 +67,20 @@ class Meeting:
             keys = self.machine.look(y, mode).keys
         # First what ties but for rounding: what is only near is met when its time comes. The errors
         # of the steps may have parted what is met together, so then all that is near.
-        narrow = Decider(self.machine, y, self.machine.scales.narrow)
+        scales = self.machine.scales
+        narrow, room = Decider(self.machine, y, scales.narrow), scales.room
         if left or mode is not before or narrow.ties(mode, narrow.look(mode).keys):
             try:
                 return self.decided(t, before, mode, narrow, left=left, again=again)
-            except (SolverError, NotLocallyLipschitzError):
+            except SolverError:
                 pass
-        wide = Decider(self.machine, y, self.machine.scales.room)
+            except NotLocallyLipschitzError:
+                # Choices on one surface may take a jump back from each other; other surfaces do
+                # not, however near.
+                room = lambda size, scale: np.minimum(
+                    scales.room(size), _SAME_SURFACE * scales.narrow(size, scale)
+                )
+        wide = Decider(self.machine, y, room)
         return self.decided(t, before, mode, wide, left=left, again=again)
 
     def decided(

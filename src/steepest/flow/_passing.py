@@ -124,15 +124,24 @@ class Passing:
         )
         return mode, jnp.sum(ever)
 
-    def loss(self, s: Step, before: Arguments, after: Arguments) -> tuple[Arguments, Any, Any]:
+    def turned(self, before: Arguments, after: Arguments) -> Any:
+        """Of each place that chooses, whether it does so otherwise after than before."""
+        new = jnp.asarray(after.active) & ~jnp.asarray(before.active)
+        found = [jnp.any(self.table(new, site), axis=0) for site in self.gated.sites]
+        return jnp.concatenate(found) if found else jnp.zeros(0, bool)
+
+    def loss(
+        self, s: Step, before: Arguments, after: Arguments, until: Any
+    ) -> tuple[Arguments, Any, Any]:
         """(the mode after with its multipliers as weights; by how much the end of a step is off if
         the way there is taken in the mode before, in shares of what it may be; how many gradients
-        that took). Infinite where the step does not end in the mode after; beyond 1 it is at least
-        so much.
+        that took). Infinite where the step does not end in the mode after, or by the time that is
+        asked for; beyond 1 it is at least so much.
 
         Args:
             s: with the step, and the look at its end in the mode after.
             before, after: see `beyond`.
+            until: the time that is asked for next, at which the mode before is needed.
         """
         if not self.gated.sites:
             return after, jnp.asarray(jnp.inf), jnp.asarray(0)
@@ -145,7 +154,11 @@ class Passing:
             crosses = jnp.any(self.table(turned, site), axis=0)
             goes_on &= jnp.all(~crosses | (jnp.sum(self.table(gains, site), axis=0) > 0))
         sound = (
-            jnp.any(turned) & goes_on & jnp.all(look.watched >= 0) & self.crossings.no_root(look)
+            (s.t <= until)
+            & jnp.any(turned)
+            & goes_on
+            & jnp.all(look.watched >= 0)
+            & self.crossings.no_root(look)
         )
         share = rest / self.scales.share(y)
         off = rest * jnp.linalg.norm(look.velocity)
@@ -208,7 +221,7 @@ class Passing:
             tries, limits: of the loop.
         """
         rest = s.t - s.low
-        lost = (loss <= 1) & (s.t <= limits.until)
+        lost = loss <= 1
         # Twice the rest is beyond twice as many crossings, which it is off by for twice as long.
         share = jnp.sqrt(_SHORTER / jnp.maximum(loss, 1e-6))
         share = jnp.where(jnp.isfinite(loss), share, _HALF)

@@ -47,6 +47,16 @@ class Watching:
             s.met, lambda: self._narrowed(s, watch, first.above, first.below), lambda: s
         )
 
+    def stays(self, s: Step, turned: Any) -> Any:
+        """Whether nothing else turns negative in the last step, for a while, than these places."""
+        smooth = self.fields.gated.places
+
+        def others(t: Any) -> Any:
+            margins = self.fields.watched(self.within(s, t), s.mode)
+            return jnp.where(jnp.zeros(margins.size, bool).at[:smooth].set(turned), 1.0, margins)
+
+        return ~first_negative(others, s.begin, s.t, smooth).met
+
     def states(self, s: Step) -> Any:
         """In the last step, at times of equal distance; the last is the step's own end."""
         times = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1)[1:] * (s.t - s.begin)
