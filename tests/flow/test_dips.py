@@ -74,6 +74,13 @@ def test_dips_are_seen_one_after_another_and_before_what_is_met_later(parabolas,
         assert first.low <= exact <= first.high
 
 
+@pytest.mark.parametrize("crossing", [0.9, 2.0])
+def test_a_dip_is_seen_beyond_others_that_stay_above_zero(crossing):
+    found = BESIDE(np.ones(3), np.array([0.1, 0.3, 0.7]), np.array([1e-7, 1e-9, -1e-6]), crossing)
+    assert found.met
+    assert found.low <= 0.699 <= found.high <= 0.701
+
+
 @given(some.floats(0, 2 * np.pi), some.floats(0.05, 0.95), some.floats(-8, -3), some.floats(-2, 2))
 def test_a_norm_is_seen_at_its_zero_however_shortly(angle, share, log_least, log_speed):
     """The way is straight, and comes to zero or as near as half of what counts as that."""
