@@ -257,3 +257,30 @@ def test_missing_data_is_passed_over(f, x, ends):
     D = clarke(f)(x)
     assert D.exact
     assert set(np.round(D.vertices.ravel(), 9)) == ends
+
+
+@pytest.mark.parametrize(
+    ("f", "vertices"),
+    [
+        (lambda x: jnp.where(jnp.all(x > 0), jnp.min(x), 0.0), [[0, 0], [0, 1], [1, 0]]),
+        (lambda x: jnp.where(jnp.any(x > 0), jnp.max(x), 0.0), [[0, 0], [0, 1], [1, 0]]),
+        (lambda x: jnp.where(jnp.sum(x > 0) == 2, jnp.min(x), 0.0), [[0, 0], [0, 1], [1, 0]]),
+        # A product and a sum of what jumps, of which others make a kink.
+        (
+            lambda x: jnp.sum(((x > 0).astype(float) @ jnp.eye(2)) * x),
+            [[0, 0], [0, 1], [1, 0], [1, 1]],
+        ),
+        (lambda x: jnp.sum(jnp.abs(x - jnp.trunc(x))), [[-1, -1], [-1, 1], [1, -1], [1, 1]]),
+    ],
+)
+def test_masks_of_several_comparisons(f, vertices):
+    """relu(min x), relu(max x) and others: what "all" and "any" rest on jumps with each of them."""
+    D = clarke(f)(jnp.zeros(2))
+    assert D.exact
+    np.testing.assert_allclose(sorted(D.vertices.tolist()), vertices, atol=1e-9)
+
+
+def test_a_count_that_jumps_is_no_clarke_set():
+    """1{x > 0} summed up to each place, times a kink."""
+    with pytest.raises(NotLocallyLipschitzError, match="f jumps"):
+        clarke(lambda x: jnp.sum(jnp.cumsum((x[::-1] > 0).astype(float)) * (1 + x)))(jnp.zeros(2))

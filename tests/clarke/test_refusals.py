@@ -12,6 +12,7 @@ from steepest.errors import (
     UnprovedError,
     UnsupportedPrimitiveError,
 )
+from steepest.subgradient import subgradient
 
 REFUSED = {
     "√|x|": (lambda x: jnp.sqrt(jnp.abs(x)), 0.0),
@@ -49,6 +50,13 @@ def test_unknown_primitive_is_refused_with_its_line():
 
     with pytest.raises(UnsupportedPrimitiveError, match=r"svd.*test_refusals\.py"):
         clarke(f)(jnp.eye(2))
+
+
+def test_a_product_into_one_place_has_no_derivative_in_jax():
+    f = lambda x: jnp.sum(jnp.ones(3).at[jnp.array([0, 0])].multiply(x))
+    for of in (clarke, subgradient):
+        with pytest.raises(UnsupportedPrimitiveError, match=r"scatter-mul.*test_refusals\.py"):
+            of(f)(jnp.ones(2))
 
 
 def test_integers_and_vectors_are_refused():

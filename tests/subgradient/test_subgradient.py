@@ -55,6 +55,13 @@ def test_in_the_clarke_differential(name):
     assert clarke(f)(x).contains(np.asarray(found, float), 1e-5)
 
 
+def test_a_number_made_a_row_is_read():
+    """JAX's derivative of max reshapes the largest number."""
+    f = lambda x: x @ jax.grad(jnp.max)(x) + 0 * x[0]
+    with pytest.raises(UnprovedError):
+        subgradient(f)(jnp.array([1.0, 2.0]))
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name):
     f, x = REFUSED[name]

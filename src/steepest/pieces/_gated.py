@@ -203,7 +203,7 @@ class _Run:
             return [(out, True) for out in evaluate_equation(eqn, values)]
         if floats and name in CHOICES:
             return [(self.choose(name, eqn, values), True)]
-        if floats and (name not in smooth.SMOOTH or name in smooth.PARAMETERS):
+        if floats and (not smooth.is_smooth(name, eqn.params) or name in smooth.PARAMETERS):
             self.refuse(eqn)
         if name == "convert_element_type" and not jnp.issubdtype(
             eqn.params["new_dtype"], np.floating

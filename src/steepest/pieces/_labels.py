@@ -36,7 +36,7 @@ def spread_labels(
     if len(present) == 1 and len(outs) == 1:
         return [np.full(np.shape(outs[0]), present.pop())]
     if name in ("reduce_sum", "reduce_and", "reduce_or"):
-        return [_reduced_labels(walk, labelled[0], apply, outs[0])]
+        return [_reduced_labels(name, labelled[0], apply, outs[0])]
     return walk.branch_on(labelled[0])
 
 
@@ -58,16 +58,18 @@ def _moved_labels(
     return [np.asarray(o).astype(np.int64) for o in moved]
 
 
-def _reduced_labels(walk: State, number: Number, apply: Any, out: Any) -> np.ndarray:
-    """A sum's label, where its terms have one between them."""
+def _reduced_labels(name: str, number: Number, apply: Any, out: Any) -> np.ndarray:
+    """The label of a sum, or of whether any or all are true, where one is all that its terms
+    have."""
     labels = number.labels
     assert labels is not None
     result = np.full(np.shape(out), -1)
     for t in set(np.unique(labels)) - {-1}:
-        mine = np.asarray(labels == t)
-        as_input = mine.astype(np.float64) if smooth.is_float(number.value) else mine
-        (touched,) = apply([as_input if smooth.is_float(number.value) else mine])
-        result = np.where(np.asarray(touched) != 0, np.where(result == -1, t, SEVERAL), result)
+        mine = np.asarray(labels == t).astype(np.asarray(number.value).dtype)
+        # "All" of those that are not mine says which have none of mine.
+        (found,) = apply([~mine if name == "reduce_and" else mine])
+        touched = ~np.asarray(found) if name == "reduce_and" else np.asarray(found) != 0
+        result = np.where(touched, np.where(result == -1, t, SEVERAL), result)
     return np.asarray(result)
 
 

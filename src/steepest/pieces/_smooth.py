@@ -148,6 +148,14 @@ GENERAL = frozenset(
     ]
 )
 SMOOTH = LINEAR | BILINEAR | ELEMENTWISE | GENERAL
+
+
+def is_smooth(name: str, params: dict[str, Any]) -> bool:
+    """Whether it is one of SMOOTH that JAX can differentiate: a product into one place of several
+    numbers it cannot."""
+    return name in SMOOTH and (name != "scatter-mul" or params["unique_indices"])
+
+
 # Special functions whose first arguments are parameters: smooth in the last one only, as far as
 # JAX has derivatives.
 PARAMETERS = {"polygamma": 1, "igamma": 1, "igammac": 1, "regularized_incomplete_beta": 2}

@@ -204,7 +204,7 @@ class Tape:
         moved = jnp.asarray(base) + _taken(delta, np.array(exits))
         if np.array_equal(places, np.arange(flat[0].size)):
             return [jnp.reshape(moved, shape)] * len(flat)
-        return [jnp.reshape(w.at[places].set(moved), shape) for w in flat]
+        return [jnp.reshape(jnp.asarray(w).at[places].set(moved), shape) for w in flat]
 
     def computed(self, e: int) -> bool:
         """Whether the exit's candidates are outputs of `cut` of their own."""

@@ -133,7 +133,9 @@ class _Walk(State):
             if name in EQUALITIES:
                 return [equality(self, EQUALITIES[name], inputs, line)]
             held = smooth.PARAMETERS.get(name, 0)
-            if name not in smooth.SMOOTH or any(n.ref is not None for n in inputs[:held]):
+            if not smooth.is_smooth(name, eqn.params) or any(
+                n.ref is not None for n in inputs[:held]
+            ):
                 raise UnsupportedPrimitiveError(
                     f"no rule for the primitive `{name}`, which depends on x, at {line}; it may "
                     "have kinks, so it is not taken as smooth. Write that step with jax.numpy, or "

@@ -160,7 +160,7 @@ class Reading(ABC):
             if name in RULES:
                 return RULES[name](self, step, inputs, line, [v in used for v in step.outputs])
             held = inputs[: smooth.PARAMETERS.get(name, 0)]
-            unknown = name not in smooth.SMOOTH or name == "eigh"
+            unknown = not smooth.is_smooth(name, step.params) or name == "eigh"
             if unknown or any(v.varies for v in held):
                 raise UnsupportedPrimitiveError(
                     f"no rule for the primitive `{name}`, which depends on x, at {step.line}; it "

@@ -103,7 +103,8 @@ def _through(flat: Flat, step: Step, inputs: list[Share | None]) -> Share | None
         if any(first.axes[i] is not None for i in summed):
             return None
         return replace(first, axes=tuple(a for i, a in enumerate(first.axes) if i not in summed))
-    moved = _moved(step, flat.shape(step.inputs[0]), first.axes)
+    own = inputs[0] or first
+    moved = _moved(step, flat.shape(step.inputs[0]), own.axes)
     return None if moved is None else replace(first, axes=moved)
 
 
