@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import steepest as st
 
@@ -112,3 +113,14 @@ def test_choices_that_change_nothing_together_are_passed():
         speeds = (run(times + 1e-4) - run(times - 1e-4)) / 2e-4
         np.testing.assert_allclose(speeds, -slopes(run(times)) - drift, atol=1e-5)
         assert run.final * start < 0
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-8])
+def test_a_step_whose_error_alone_leaves_the_domain_is_made_shorter(tolerance):
+    """−arcsin x: a stage beyond 1 that the state is not made of left the step without a length."""
+    spent = lambda x: 0.5 * (np.arcsin(x) + x * np.sqrt(1 - x * x))
+    run = st.gradient_flow(lambda x: -jnp.arcsin(x), 0.5, 0.3068, tolerance, tolerance)
+    truth = brentq(lambda x: spent(x) - spent(0.5) - 0.3068, 0.5, 1.0)
+    assert float(run.final) == pytest.approx(truth, abs=10 * tolerance)
+    with pytest.raises(st.SolverError, match="not defined there"):
+        st.gradient_flow(lambda x: -jnp.arcsin(x), 0.5, 3.0, tolerance, tolerance)

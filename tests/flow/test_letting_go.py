@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import steepest as st
 
@@ -183,3 +184,103 @@ def test_norms_that_take_each_other_back_are_not_held(x0, share):
     f = lambda x: jnp.linalg.norm(x) - share * jnp.linalg.norm(-x) + x[0]
     with pytest.raises(st.SolverError, match=r"no con\w+ "):
         st.gradient_inclusion(f, np.array(x0), 2.0, saveat=[2.0])
+
+
+def smoothed(f, x0, ts):
+    """The states at these times by an implicit integrator, with √(‖u‖² + ε²) for ‖u‖ and |u|."""
+    norm = lambda u: jnp.sqrt(jnp.sum(u**2) + 1e-12)
+    g = jax.jit(jax.grad(lambda x: f(norm, x)))
+    slope = lambda t, x: -np.asarray(g(x))
+    jacobian = jax.jit(jax.jacfwd(lambda x: -g(x)))
+    found = solve_ivp(
+        slope, (0, ts[-1]), x0, "Radau", ts, jac=lambda t, x: jacobian(x), rtol=1e-8, atol=1e-9
+    )
+    return found.y.T
+
+
+A3 = np.array([[-0.7, -0.5, -0.3], [0.4, 1.0, -0.1]])
+B3 = np.array([[1.4, -0.7, 0.4], [0.9, 0.1, -0.7]])
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("x0", [[1.0, 0.0, 0.0], [-0.7, -0.3, 0.4]])
+def test_norms_of_shared_variables_come_to_zero_together(x0, tolerance):
+    """Neither is held at its zero alone: each was gone through again and again."""
+    f = lambda norm, x: norm(A3 @ x) + norm(B3 @ x)
+    ts = np.array([0.2, 0.45, 0.8])
+    run = st.gradient_inclusion(
+        lambda x: f(jnp.linalg.norm, x), np.array(x0), 2.0, tolerance, tolerance, saveat=ts
+    )
+    np.testing.assert_allclose(run.xs, smoothed(f, x0, ts), atol=10 * tolerance + 3e-6)
+    np.testing.assert_allclose(run.final, 0, atol=1e-12)
+    assert run.events[-1].kind == "stop"
+    assert run.stats["steps"] < 600
+
+
+FORCES = np.array([[-1.3, 0.8, -0.5, -1.0], [-0.381, -0.221, 0.288, 0.73]])
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8])
+def test_a_norm_is_let_go_as_another_kink_is_met(tolerance):
+    """At 0.5 |x₃ − x₂| comes to be held, and then pushes the norm by more than it can hold."""
+    f = lambda norm, x: norm(x[1:3] - x[0]) + norm(x[3] - x[2]) - FORCES[0] @ x
+    x0, ts = np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.4, 0.9])
+    run = st.gradient_inclusion(
+        lambda x: jnp.linalg.norm(x[1:3] - x[0]) + jnp.abs(x[3] - x[2]) - FORCES[0] @ x,
+        x0, 0.9, tolerance, tolerance, saveat=ts,
+    )  # fmt: skip
+    np.testing.assert_allclose(run.xs, smoothed(f, x0, ts), atol=10 * tolerance + 3e-6)
+    assert abs(run.final[3] - run.final[2]) < 1e-12
+    assert [event.kind for event in run.events] == ["slide", "slide", "release"]
+    assert run.events[-1].time == pytest.approx(0.5, abs=tolerance)
+
+
+@pytest.mark.parametrize("x0", [[-0.755, 1.689, -0.287, 1.574], [-0.433, -0.735, 0.25, 1.031]])
+def test_two_norms_and_a_tie_come_to_rest_together(x0):
+    def f(norm, x):
+        far = norm(jnp.stack([x[1], x[3]]))
+        return norm(x[1:3] - x[0]) + norm(x[3] - x[2]) + far - FORCES[1] @ x
+
+    run = st.gradient_inclusion(lambda x: f(jnp.linalg.norm, x), np.array(x0), 3.0)
+    np.testing.assert_allclose(run.final, smoothed(f, x0, np.array([3.0]))[0], atol=1e-5)
+    assert run.events[-1].kind == "stop"
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-10])
+def test_kinks_of_norms_are_gone_through_on_time(tolerance):
+    """Eight of them in a row, x' = 1 ∓ 0.05 for each before or behind; and a norm that another
+    number is larger than, whose zero is none."""
+    c = 0.125 * np.arange(8)
+    f = lambda x: 0.05 * sum(jnp.linalg.norm(x - ci) for ci in c) - x[0]
+    run = st.gradient_inclusion(f, np.array([-0.5]), 2.0, tolerance, tolerance)
+    times = np.cumsum([0.5 / 1.4, *(0.125 / (1.4 - 0.1 * np.arange(1, 8)))])
+    assert float(run.final[0]) == pytest.approx(c[-1] + 0.6 * (2 - times[-1]), abs=tolerance)
+    np.testing.assert_allclose([event.time for event in run.events], times, atol=tolerance)
+    level = lambda x: jnp.maximum(1.0, jnp.linalg.norm(x)) - x[0]
+    run = st.gradient_inclusion(level, np.array([-0.5, 0.0]), 0.9, tolerance, tolerance, dense=True)
+    ts = np.linspace(0, 0.9, 31)
+    np.testing.assert_allclose(run(ts)[:, 0], ts - 0.5, atol=1e-12)
+
+
+MIXED = [  # weights, and which are norms
+    ([0.1, 0.05, -0.05], "nnn"),  # one that is concave
+    ([0.1, 0.05, 0.02], "nkk"),  # kinks after a norm's zero
+    ([0.05, -0.03, 0.08], "knk"),
+    ([-0.04, 0.06, 0.03], "nkn"),
+]
+
+
+@pytest.mark.parametrize(("weights", "kinds"), MIXED)
+def test_kinks_after_a_norm_s_zero_are_met(weights, kinds):
+    """x' is constant off the norm's zero: all the rest of the run was taken in one leap."""
+    c, norm = np.array([0.0, 0.2, 0.4]), lambda u: jnp.linalg.norm(u)
+    of = {"n": norm, "k": lambda u: jnp.abs(u[0])}
+    f = lambda x: (
+        sum(w * of[k](x - at) for w, k, at in zip(weights, kinds, c, strict=True)) - 0.5 * x[0]
+    )
+    speeds = [0.5 + sum(weights[i:]) - sum(weights[:i]) for i in range(4)]
+    times = np.cumsum(np.array([0.5, 0.2, 0.2]) / speeds[:3])
+    run = st.gradient_inclusion(f, np.array([-0.5]), 3.0)
+    assert float(run.final[0]) == pytest.approx(0.4 + speeds[3] * (3 - times[2]), abs=1e-9)
+    assert [event.kind for event in run.events] == ["cross"] * 3
+    np.testing.assert_allclose([event.time for event in run.events], times, atol=1e-9)

@@ -66,3 +66,79 @@ def test_a_scalar_squared_beside_data(wider):
     speed = np.sqrt(weights).sum()
     np.testing.assert_allclose(run.xs, [1.7 - 0.1 * speed, 0.0], atol=1e-7)
     assert [len(event.kinks) for event in run.events] == [4, 4]
+
+
+norm = jnp.linalg.norm
+THREE = np.array([1.0, 0.2, 2.0])
+
+
+@pytest.mark.parametrize("run", [st.gradient_flow, st.gradient_inclusion])
+@pytest.mark.parametrize(
+    ("f", "x0", "t1", "final"),
+    [
+        (lambda x: norm(x) ** 2 / 2 + x[0], [0.0, 0.0], 1.0, [np.exp(-1) - 1, 0.0]),
+        (lambda x: norm(x) ** 2 / 2, [0.0, 0.0], 1.0, [0.0, 0.0]),
+        (lambda x: jnp.maximum(norm(x) - 1, 0) + x[0], [0.0, 0.0], 0.5, [-0.5, 0.0]),
+        (lambda x: jnp.maximum(norm(x), 1) + x[0] / 2, [0.0, 0.0], 1.5, [-0.75, 0.0]),
+        (
+            lambda x: jnp.where(norm(x) < 1, norm(x) ** 2 / 2, norm(x) - 0.5) + x[0] / 2,
+            [0.0, 0.0],
+            4.0,
+            [(np.exp(-4) - 1) / 2, 0.0],
+        ),
+        # Its factor is 0 at x0 alone: s' = 1 + s for s = ‖x‖ = −z.
+        (
+            lambda x: norm(x[:2]) * x[2] + x[2] + x[0],
+            [0.0, 0.0, 0.0],
+            0.5,
+            [1 - np.exp(0.5), 0.0, 1 - np.exp(0.5)],
+        ),
+        # One that leaves slower than all else moves: x' = −x + 1e-6 + y²/2 with y = t, to its
+        # second order.
+        (
+            lambda x: norm(x[:1]) ** 2 / 2 - x[1] - 1e-6 * x[0] - x[0] * x[1] ** 2 / 2,
+            [0.0, 0.0],
+            1e-3,
+            [1e-9 + 1e-9 / 6, 1e-3],
+        ),
+    ],
+)
+def test_a_norm_that_counts_for_nothing_at_its_zero_is_no_kink_at_x0(run, f, x0, t1, final):
+    found = run(f, jnp.array(x0), t1)
+    np.testing.assert_allclose(found.final, final, atol=1e-7)
+    assert not found.events
+
+
+def test_a_squared_norm_beside_kinks_at_x0_is_no_kink():
+    """Elastic net: soft thresholding, then x' = −x + what is left."""
+    f = lambda x: 0.5 * jnp.sum(jnp.abs(x)) + norm(x) ** 2 / 2 - x @ THREE
+    run = st.gradient_inclusion(f, np.zeros(3), 1.0)
+    np.testing.assert_allclose(
+        run.final, [0.5 * (1 - np.exp(-1)), 0, 1.5 * (1 - np.exp(-1))], atol=1e-7
+    )
+    assert [event.kind for event in run.events] == ["slide"]
+
+
+def test_a_norm_below_a_maximum_that_it_ties_counts_at_x0():
+    """max(‖x‖, −x) is ‖x‖."""
+    run = st.gradient_inclusion(
+        lambda x: jnp.maximum(norm(x), -x[0]) + 0.5 * x[0], np.zeros(2), 1.0
+    )
+    np.testing.assert_array_equal(run.final, [0, 0])
+
+
+@pytest.mark.parametrize("run", [st.gradient_flow, st.gradient_inclusion])
+@pytest.mark.parametrize("tol", [1e-6, 1e-10])
+def test_zeros_of_squared_norms_are_passed_on_time(run, tol):
+    """Each pass that took no time was an error of some tolerances."""
+    draw, d = np.random.default_rng(20), 20
+    single = lambda a: a.astype(np.float32).astype(np.float64)  # as constants are without x64
+    b, x0 = single(draw.standard_normal(d)), draw.standard_normal(d)
+    rates = single(draw.uniform(0.5, 3, d))
+    f = lambda x: 0.5 * sum(rates[i] * norm(x[i : i + 1]) ** 2 for i in range(d)) - b @ x
+    found = run(f, x0, 1.0, tol, tol, dense=True, saveat=np.linspace(0, 1, 50))
+    exact = lambda t: b / rates + (x0 - b / rates) * np.exp(-rates * t)
+    np.testing.assert_allclose(found.final, exact(1.0), atol=2 * tol)
+    np.testing.assert_allclose(found.xs, [exact(t) for t in found.ts], atol=2 * tol)
+    assert np.sum(exact(1.0) * x0 < 0) > 3  # so many pass
+    assert not found.events

@@ -118,6 +118,30 @@ class Decider:
         room = PARTS * float(self.look(mode).scale) * np.linalg.norm(row)
         return bool(jump @ row > room)
 
+    def counts(self, mode: Mode, gate: int, ties: list[tuple[int, int]]) -> bool:
+        """Whether a norm that is held at zero turns the gradient, on either side of what ties, or
+        that of a key that ties. Where it does not, as in ‖u‖², f is smooth at that zero."""
+        entries = mode.place_of(gate)[2][:-1]
+        some, step = mode.weights.copy(), self.nothing.copy()
+        some[entries] = step[entries] = np.random.default_rng(0).standard_normal(len(entries))
+        turned = lambda side: np.linalg.norm(
+            self.machine.turn(self.y, side.weights, step, self.nothing)[0]
+        )
+        room = PARTS * float(self.look(mode).scale)
+        if turned(mode) > room:
+            return True
+        beyond = mode
+        for base, other in ties:
+            if beyond.active[base] and len(beyond.members(base)) == 1:
+                beyond = beyond.crossed(base, other)
+            _, row = self.change(mode, base, other)
+            _, among = self.change(mode.with_weights(some), base, other)
+            if np.linalg.norm(among - row) > PARTS * np.linalg.norm(row):
+                return True
+            if len(mode.members(base)) == 1 and turned(mode.crossed(base, other)) > room:
+                return True
+        return bool(turned(beyond) > room)
+
     def settled(self, mode: Mode, neutral: list[tuple[int, int]]) -> Mode:
         """The mode on those sides of choices without a jump to which it leads."""
         rates = self.look(mode).rates

@@ -2,8 +2,9 @@
 
 At a zero itself a norm has no gradient: the flow is taken up a little off it. It comes there after
 a while. Until then it is followed as if it were still held, and how long the norm is by then is the
-integral of what its multiplier v is too long by: with R the rows of what the norm is taken of and p
-its factor in f, the norm grows by p (‖v‖ − 1) / v̂ᵀ(RRᵀ)⁻¹v̂ to first order, along the unit vector v̂.
+integral of what its multiplier v is too long by: with R the rows of what the norm is taken of, less
+what is along other ties, and p its factor in f, the norm grows by p (‖v‖ − 1) / v̂ᵀ(RRᵀ)⁻¹v̂ to first
+order, along the unit vector v̂; with p < 0 by |p| (‖v‖ + 1) along −v̂.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from steepest.flow._standing import Limits
 
 _NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins, at least
 _MOST_TRIED = 40
+_MOST_STEPS = 60  # in which a norm comes off its zero, or less time is tried
+_DEPENDENT = 1e-9  # what is held, by its singular values
 
 
 class Wait(NamedTuple):
@@ -95,22 +98,55 @@ class LettingGo:
         for gate, entries in norms:
             given = mode.weights[entries]
             v = given if np.any(given) else look.multipliers[entries]
-            y = y + np.linalg.pinv(self._rows(y, held, gate, entries)[0]) @ (
-                self.least * v / np.linalg.norm(v)
-            )
+            rows, factor = self._rows(y, held, gate, entries)
+            way = np.sign(factor) * self.least * v / np.linalg.norm(v)
+            y = y + np.linalg.pinv(rows) @ way
             mode = mode.with_norm(gate, held=False)
         return Off(mode, y, None)
+
+    def on_time(
+        self, t: float, y: np.ndarray, off: Off, mode: Mode, norms: list[tuple[int, list[int]]]
+    ) -> Off:
+        """Where the flow is taken up as that much later as it takes to come there.
+
+        Args:
+            t, y: when and where the norms are let go.
+            off: what `let_go` says.
+            mode: the one that is found there.
+            norms: those that are let go.
+        """
+        look = self.machine.look(off.y, mode)
+        after, velocity = 0.0, look.velocity
+        for _, entries in norms:
+            u = look.keys[entries]
+            growth = float(u @ look.rates[entries])
+            if growth <= 0:
+                return off
+            after = max(after, float(u @ u) / growth)
+        there = y + after * velocity
+        beyond = self.machine.look(there, mode)
+        lost = after * float(np.max(np.abs(beyond.velocity - velocity), initial=0.0))
+        met = np.min(beyond.watched[: mode.gated.places], initial=np.inf) <= 0
+        if met or lost > float(self.machine.scales.share(y)) or t + after >= self.t1:
+            return off
+        return Off(mode, there, Wait(t, t + after, mode, lambda time: y + (time - t) * velocity))
 
     def _rows(
         self, y: np.ndarray, mode: Mode, gate: int, entries: list[int]
     ) -> tuple[np.ndarray, float]:
-        """(the gradients of what a norm is taken of, the norm's factor in f)."""
+        """(the gradients of what a norm is taken of, less what would part the other ties that are
+        held, the norm's factor in f)."""
         decider = Decider(self.machine, y, self.machine.scales.narrow)
         turns, rows = map(
             np.array, zip(*(decider.change(mode, entry, gate) for entry in entries), strict=True)
         )
         # To let go of an entry takes its weight away.
-        return rows, -float(np.sum(turns * rows) / np.sum(rows * rows))
+        factor = -float(np.sum(turns * rows) / np.sum(rows * rows))
+        others = [decider.change(mode, *pair)[1] for pair in mode.pairs if pair[1] != gate]
+        if others:
+            kept = np.array(others).T
+            rows = rows - (kept @ np.linalg.lstsq(kept, rows.T, rcond=_DEPENDENT)[0]).T
+        return rows, factor
 
     def _after_a_while(
         self, t: float, y: np.ndarray, held: Mode, gate: int, entries: list[int], look: Look
@@ -120,6 +156,8 @@ class LettingGo:
         size = float(np.max(np.abs(y), initial=0.0)) + float(machine.scales.start)
         speed = float(np.max(np.abs(look.velocity), initial=0.0))
         span = min(self.t1 - t, size / speed if speed > 0 else np.inf)
+        if span <= 0:  # from 0, which has no size
+            return None
         may_lose = 10 * float(machine.scales.share(y))
         for _ in range(_MOST_TRIED):
             off = self._after(t, y, held, gate, entries, look, span)
@@ -146,15 +184,16 @@ class LettingGo:
         None if something else may happen by then."""
         machine, looks, at = self.machine, [look], y
         for time in (t + span / 2, t + span):
-            at = self._held(t, y, held, time)
+            at, soon = self._held(t, y, held, time, _MOST_STEPS)
             looks.append(machine.look(at, held))
-            if not self._is_held(looks[-1], held, gate):
+            if not soon or not self._is_held(looks[-1], held, gate):
                 return None
         last = looks[-1]
-        e = [float(np.linalg.norm(each.multipliers[entries])) - 1 for each in looks]
-        if min(e[1:]) <= 0:
-            return None
         rows, factor = self._rows(at, held, gate, entries)
+        sign = float(np.sign(factor))
+        e = [sign * float(np.linalg.norm(each.multipliers[entries])) - 1 for each in looks]
+        if min(sign * one for one in e[1:]) <= 0:
+            return None
         v = last.multipliers[entries] / (1 + e[2])
         gram = v @ np.linalg.pinv(rows @ rows.T) @ v
         length = factor / gram * span * (e[0] + 4 * e[1] + e[2]) / 6  # Simpson's rule
@@ -171,15 +210,32 @@ class LettingGo:
             share = (time - t) / span
             grown = share * (2 * e[0] + share * (e[2] - e[0])) / (e[0] + e[2])
             by_then = share**2 * (3 * e[0] + share * (e[2] - e[0])) / (2 * e[0] + e[2])
-            return self._held(t, y, held, time) + grown * apart + by_then * moved
+            return self._held(t, y, held, time)[0] + grown * apart + by_then * moved
 
+        # Off the zero other kinks may be met that are not met along it.
+        for there in (state(t + span / 4), state(t + span / 2), at + apart + moved):
+            if self._is_met(machine.look(there, mode), mode, look, held):
+                return None
         off = Off(mode, at + apart + moved, Wait(t, t + span, held, state))
         return off, length, float(np.max(np.abs(moved), initial=0.0))
 
-    def _held(self, t: float, y: np.ndarray, mode: Mode, time: float) -> np.ndarray:
-        """The state at a later time in a mode, whatever is met."""
-        limits = Limits(time, time, 1000, 0, False)
-        return self.machine.advance(t, y, time, mode, limits)[0].y if time > t else y
+    def _held(
+        self, t: float, y: np.ndarray, mode: Mode, time: float, tries: int = 100_000
+    ) -> tuple[np.ndarray, bool]:
+        """(the state at a later time in a mode, whatever is met, whether so many steps did)."""
+        if time <= t:
+            return y, True
+        limits = Limits(time, time, tries, 0, False)
+        s, _ = self.machine.advance(t, y, time, mode, limits)
+        return s.y, bool(s.t >= time)
+
+    @staticmethod
+    def _is_met(look: Look, mode: Mode, start: Look, held: Mode) -> bool:
+        """Whether a choice turned since the start, or another norm went through its zero."""
+        before, after = held.open_norms(start.keys), mode.open_norms(look.keys)
+        choices = look.watched[: mode.gated.places]
+        through = any(float(u @ after[gate]) <= 0 for gate, u in before.items() if gate in after)
+        return bool(np.min(choices, initial=np.inf) <= 0) or through
 
     @staticmethod
     def _is_held(look: Look, mode: Mode, gate: int) -> bool:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from steepest.errors import NotLocallyLipschitzError, SolverError
-from steepest.flow._crossing import NEAR_ROOT, PARTS, ROUNDING
+from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
 from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
 from steepest.flow._joined import with_joined
 from steepest.flow._letting_go import LettingGo, Off, Wait
 from steepest.flow._machine import Machine
-from steepest.flow._mode import Mode, own_mode
+from steepest.flow._mode import Mode
+from steepest.flow._norms_at_zero import AT_ZERO, norms_at_zero
 from steepest.flow._sliding import LET_GO
+from steepest.flow._smooth_zeros import SmoothZeros
 from steepest.flow._standing import Step
 
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
+_NEAR_ZERO = 10.0  # times the smallest norm that is not zero: it may be, for all that steps tell
 _TOGETHER = 5  # ties, of which all ways on are looked for
 _SAME_SURFACE = 2e7  # times rounding in double precision: 16 times that in single, of constants
-_TIE = 8 * float(np.finfo(np.float64).eps)
 
 
 class Meeting:
@@ -40,6 +41,7 @@ class Meeting:
     def __init__(self, machine: Machine, through: bool):
         self.machine, self.gated, self.through = machine, machine.gated, through
         self.letting_go = LettingGo(machine)
+        self.smooth_zeros = SmoothZeros(machine, self.letting_go.least)
         self.wait: Wait | None = None
         self.events: list[Event] = []
 
@@ -57,19 +59,36 @@ class Meeting:
         before, y = mode, look.y
         if np.max(np.abs(look.onto - y), initial=0.0) > _ON * self.machine.scales.start:
             y = look.onto
-        keys = look.keys
-        while gates := self.norms_at_zero(mode, keys):  # with one at zero others may come to it
-            for gate in gates:
-                self.refuse_kink(t, mode, [gate])
-                mode = mode.with_norm(gate, held=True)
-            for _ in range(2):
-                y = np.asarray(self.machine.look(y, mode).onto)
-            keys = self.machine.look(y, mode).keys
-        # First what ties but for rounding: what is only near is met when its time comes. The errors
-        # of the steps may have parted what is met together, so then all that is near.
+        held, y, smooth = self.at_zeros(t, mode, y, look.keys)
+        for gate in smooth:
+            before = before.without_norm(gate)
+        near = left or held is not mode
+        found, y = self.decided_nearest(t, before, held, y, near=near, left=left, again=again)
+        if smooth:
+            found, y, wait = self.smooth_zeros.left(t, y, found, smooth)
+            self.wait = wait if self.wait is None else self.wait
+        return found, y
+
+    def decided_nearest(
+        self,
+        t: float,
+        before: Mode,
+        mode: Mode,
+        y: np.ndarray,
+        *,
+        near: bool,
+        left: bool,
+        again: bool,
+    ) -> tuple[Mode, np.ndarray]:
+        """`decided`, first for what ties but for rounding: what is only near is met when its time
+        comes. The errors of the steps may have parted what is met together, so then for all that
+        is near.
+
+        near: something is met already.
+        """
         scales = self.machine.scales
         narrow, room = Decider(self.machine, y, scales.narrow), scales.room
-        if left or mode is not before or narrow.ties(mode, narrow.look(mode).keys):
+        if near or narrow.ties(mode, narrow.look(mode).keys):
             try:
                 return self.decided(t, before, mode, narrow, left=left, again=again)
             except SolverError:
@@ -83,6 +102,30 @@ class Meeting:
         wide = Decider(self.machine, y, room)
         return self.decided(t, before, mode, wide, left=left, again=again)
 
+    def at_zeros(
+        self, t: float, mode: Mode, y: np.ndarray, keys: np.ndarray
+    ) -> tuple[Mode, np.ndarray, list[int]]:
+        """(the mode with the norms that come to zero held, the state with these at zero, those that
+        count for nothing there and are set aside)."""
+        held, zero = mode, y
+        least = AT_ZERO * float(self.machine.scales.nearest_root)
+        while gates := norms_at_zero(held, keys, least):  # with one at zero others may come to it
+            for gate in gates:
+                held = held.with_norm(gate, held=True)
+            zero = self.machine.onto_zeros(zero, held)
+            keys = self.machine.look(zero, held).keys
+        met = [gate for gate, _ in held.norms if mode.active[gate]]
+        smooth = self.smooth_zeros.among(zero, held, met)
+        counting = [gate for gate in met if gate not in smooth]
+        self.refuse_kink(t, mode, counting)
+        if not smooth:
+            return held, zero, []
+        for gate in counting:
+            mode = mode.with_norm(gate, held=True)
+        for gate in smooth:
+            mode = mode.without_norm(gate)
+        return mode, self.machine.onto_zeros(y, mode) if counting else y, smooth
+
     def decided(
         self, t: float, before: Mode, mode: Mode, decider: Decider, *, left: bool, again: bool
     ) -> tuple[Mode, np.ndarray]:
@@ -92,7 +135,7 @@ class Meeting:
             before: the mode that was followed.
             mode: the same, with the norms that are at zero held.
         """
-        y, look = decider.y, decider.look(mode)
+        look = decider.look(mode)
         joined = with_joined(decider, mode.apart(), decider.ties(mode.apart(), look.keys))
         if joined is not None:
             mode, look = joined, decider.look(joined)
@@ -109,38 +152,75 @@ class Meeting:
                     beyond = beyond.crossed(base, other)
             self.refuse_jump(t, decider, mode, beyond)
         self.refuse_kink(t, mode, [other for _, other in real])
-        freed, off, opened = mode, None, []
+        at, off, gates = decider, None, []
+        found = decider.as_found(decider.least_norm(mode, real)) if again else None
+        if found is None:
+            found, at, off, gates = self.continued(t, before, mode, real, decider, left=left)
+        self.wait = None if off is None else off.wait
+        self.refuse_jump(t, at, mode, found)
+        gates = [gate for gate in gates if before.active[gate] and found.active[gate]]
+        self.record(t, before, found, at, gates)
+        return found, self.onto_ties(at, found)
+
+    def continued(
+        self,
+        t: float,
+        before: Mode,
+        mode: Mode,
+        real: list[tuple[int, int]],
+        decider: Decider,
+        *,
+        left: bool,
+    ) -> tuple[Mode, Decider, Off | None, list[int]]:
+        """(the mode that goes on, the decider where it is taken up, how it comes there if that is
+        off the zeros of norms, the gates of norms that were let go for it)."""
+        for off, opened in self.ways_on(t, before, mode, real, decider, left=left):
+            gates = [gate for gate, _ in opened]
+            at = Decider(self.machine, off.y, decider.room) if opened else decider
+            found = at.next_mode(off.mode)
+            if found is None:
+                continue
+            if not all(found.active[gates]):
+                # It is held on: what was found off its zero would keep it there.
+                return found, decider, None, gates
+            if opened and off.wait is None:
+                off = self.letting_go.on_time(t, decider.y, off, found, opened)
+                at = Decider(self.machine, off.y, decider.room)
+            return found, at, off, gates
+        met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
+        named = self.named(mode, met) or "that point; f may jump there"
+        raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+
+    def ways_on(
+        self,
+        t: float,
+        before: Mode,
+        mode: Mode,
+        real: list[tuple[int, int]],
+        decider: Decider,
+        *,
+        left: bool,
+    ) -> Iterator[tuple[Off, list[tuple[int, list[int]]]]]:
+        """(where to look for the mode that goes on, the norms that are let go there), the likeliest
+        first."""
+        y, look, let_go = decider.y, decider.look(mode), self.letting_go.let_go
         if left and not decider.has_others(mode, look):
+            freed = mode
             for k in sorted(mode.choices, key=lambda k: look.multipliers[k]):
                 if look.multipliers[k] <= LET_GO and len(freed.members(k)) > 1:
                     freed = freed.released(decider.leaves(freed, k))
             opened = self.letting_go.opened(freed, look.multipliers)
-            if opened:
-                off = self.letting_go.let_go(t, y, mode, freed, opened, look)
-                freed, decider = off.mode, Decider(self.machine, off.y, decider.room)
-        found = decider.as_found(decider.least_norm(mode, real)) if again else None
-        found = found or decider.next_mode(freed) or decider.next_mode(mode)
-        if found is None and (opened := self.passed_through(before, mode, look)):
-            # What came to its zero too fast to be held there leaves it on the other side.
-            off = self.letting_go.let_go(t, y, mode, mode, opened, look)
-            decider = Decider(self.machine, off.y, decider.room)
-            found = decider.next_mode(off.mode)
-        if found is None and (past := self.past_smooth_zeros(decider, before, mode, look)):
-            off, mode = past, past.mode
-            decider = Decider(self.machine, off.y, decider.room)
-            found = decider.next_mode(mode)
-        if found is None:
-            met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
-            named = self.named(mode, met) or "that point; f may jump there"
-            raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
-        if off is not None and not all(found.active[gate] for gate, _ in opened):
-            # It is held on: what was found off its zero would keep it there.
-            off, decider = None, Decider(self.machine, y, decider.room)
-        self.wait = None if off is None else off.wait
-        self.refuse_jump(t, decider, mode, found)
-        gates = [gate for gate, _ in opened if before.active[gate] and found.active[gate]]
-        self.record(t, before, found, decider, gates)
-        return found, self.onto_ties(decider, found)
+            yield let_go(t, y, mode, freed, opened, look) if opened else Off(freed, y, None), opened
+        yield Off(mode, y, None), []
+        # What came to its zero too fast to be held there leaves it on the other side.
+        opened = self.passed_through(before, mode, look)
+        if opened:
+            yield let_go(t, y, mode, mode, opened, look), opened
+        # What is met now may let go of norms that were held.
+        least = decider.least_norm(mode, real)
+        opened = [] if least is None else self.letting_go.opened(least, least.weights)
+        if least is not None and opened:
+            yield let_go(t, y, least, least, opened, decider.look(least)), opened
 
     def onto_ties(self, decider: Decider, mode: Mode) -> np.ndarray:
         """The state, on the ties that it is beyond: seen from there they would be met at once, and
@@ -158,53 +238,6 @@ class Meeting:
         for i in range(int(s.events)):
             kinks = self.kinks(mode, [int(s.candidates[i])])
             self.events.append(Event(float(s.times[i]), KINDS[int(s.kinds[i])], kinks))
-
-    def start(self, y: np.ndarray) -> tuple[Mode, np.ndarray]:
-        """The mode at x0, where choices may tie and norms be zero, and the state."""
-        own = self.machine.own(y)
-        before = mode = own_mode(self.gated, own.weights)
-        for gate in self.norms_at_zero(mode, own.keys, within=0.0):
-            self.refuse_start(mode, [gate])
-            mode = mode.with_norm(gate, held=True)
-        decider = Decider(self.machine, y, lambda size, _: _TIE * size)
-        look = decider.look(mode)
-        self.refuse_root(0.0, look)
-        if not np.all(np.isfinite(look.slope)):
-            raise SolverError("the gradient of f is not finite at x0; start where it is.")
-        scale = float(np.linalg.norm(look.slope))
-        mode = with_joined(decider, mode, decider.ties(mode, own.keys)) or mode
-        ties, neutral = [], []
-        for tie in decider.ties(mode, own.keys):
-            jump, row = decider.change(mode, *tie)
-            if np.linalg.norm(row) > 0:
-                size = max(scale, float(decider.look(mode).scale), 1e-300)
-                (ties if np.linalg.norm(jump) > 1e-9 * size else neutral).append(tie)
-        if not ties and not mode.norms:
-            return decider.settled(mode, neutral), y
-        self.refuse_start(mode, [other for _, other in ties])
-        unique = True
-        found = decider.least_norm(mode, ties)
-        opened = [] if found is None else self.letting_go.opened(found, found.weights)
-        if found is not None and opened:
-            off = self.letting_go.let_go(0.0, y, found, found, opened, decider.look(found))
-            y, self.wait = off.y, off.wait
-            decider = Decider(self.machine, y, self.machine.scales.room)
-            found = decider.next_mode(off.mode)
-        else:
-            found = None if found is None else decider.as_found(decider.settled(found, neutral))
-            unique = decider.is_unique(mode, ties)
-            if found is None:
-                # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
-                found = decider.next_mode(mode)
-        if found is None:
-            met = [other for _, other in ties] + [gate for gate, _ in mode.norms]
-            raise SolverError(f"no consistent mode was found at x0, on {self.named(mode, met)}.")
-        self.record(0.0, before, found, decider)
-        if not unique:
-            kinks = self.kinks(mode, [other for _, other in ties])
-            told = self.events or [Event(0.0, "cross", kinks)]
-            self.events = [replace(event, unique=False) for event in told]
-        return found, y
 
     def past_neutral(
         self, decider: Decider, mode: Mode, scale: float, hits: list[tuple[int, int]]
@@ -237,34 +270,6 @@ class Meeting:
             for gate, entries in norms
             if before.active[gate] and np.linalg.norm(look.multipliers[entries]) > 1
         ]
-
-    def past_smooth_zeros(
-        self, decider: Decider, before: Mode, mode: Mode, look: Look
-    ) -> Off | None:
-        """Off the zeros of norms that came to them just now and count for nothing there, as in
-        ‖u‖², the way that all else leads."""
-        y, past = decider.y, mode
-        for gate, entries in mode.norms:
-            changes = [decider.change(mode, entry, gate) for entry in entries]
-            turns, rows = (np.array(part) for part in zip(*changes, strict=True))
-            if not before.active[gate] or np.max(np.abs(turns)) > PARTS * float(look.scale):
-                return None
-            way = rows @ -look.slope
-            if not np.any(way):
-                return None
-            room = self.letting_go.least / np.linalg.norm(way)
-            y, past = y + np.linalg.pinv(rows) @ (room * way), past.with_norm(gate, held=False)
-        return Off(past, y, None) if mode.norms else None
-
-    def norms_at_zero(self, mode: Mode, keys: np.ndarray, within: float = 1.01) -> list[int]:
-        """The gates of open norms that are zero, to so many times the tolerance; 0: exactly."""
-        least = within * self.machine.scales.nearest_root
-        found = []
-        for norm in self.gated.norms:
-            entries = keys[norm.start : norm.gates.start].reshape(norm.candidates, -1)
-            small = mode.active[norm.gates] & (np.linalg.norm(entries, axis=0) <= least)
-            found += [int(norm.gates.start + place) for place in np.flatnonzero(small)]
-        return found
 
     # ---- what is told
 
@@ -337,6 +342,17 @@ class Meeting:
                 f"the gradient flow meets a kink at t = {t:.9g}: {self.named(mode, met)}. "
                 "What happens there is for gradient_inclusion, which has the same arguments."
             )
+
+    def refuse_near_zeros(self, t: float, look: Look, mode: Mode) -> None:
+        """Where gradient flow is said to end at kinks, also at norms that may be zero for all that
+        the steps tell."""
+        near = norms_at_zero(mode, look.keys, _NEAR_ZERO * float(self.machine.scales.nearest_root))
+        if near and not self.through:
+            held = mode
+            for gate in near:
+                held = held.with_norm(gate, held=True)
+            smooth = self.smooth_zeros.among(self.machine.onto_zeros(look.y, held), held, near)
+            self.refuse_kink(t, mode, [gate for gate in near if gate not in smooth])
 
     def refuse_start(self, mode: Mode, met: list[int]) -> None:
         if met and not self.through:

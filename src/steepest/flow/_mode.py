@@ -84,7 +84,7 @@ class Mode:
             for place in np.flatnonzero(~self.active[norm.gates]):
                 gate = norm.gates.start + place
                 entries = range(norm.start + place, norm.gates.start, norm.places)
-                found += [(int(entry), int(gate)) for entry in entries]
+                found += [(int(entry), int(gate)) for entry in entries if self.active[entry]]
         return found
 
     @cached_property
@@ -100,6 +100,15 @@ class Mode:
             if not self.gated.is_choice[gate]:
                 found.setdefault(gate, []).append(entry)
         return list(found.items())
+
+    def open_norms(self, keys: np.ndarray) -> dict[int, np.ndarray]:
+        """What each norm that is not held is taken of, by its gate."""
+        found = {}
+        for norm in self.gated.norms:
+            entries = keys[norm.start : norm.gates.start].reshape(norm.candidates, -1)
+            for place in np.flatnonzero(self.active[norm.gates]):
+                found[int(norm.gates.start + place)] = entries[:, place]
+        return found
 
     @staticmethod
     def table(array: np.ndarray, site: Site) -> np.ndarray:
@@ -197,6 +206,13 @@ class Mode:
         weights[entries], active[entries] = 0.0, held
         weights[gate], active[gate] = float(not held), not held
         return self._turned(weights, active)
+
+    def without_norm(self, gate: int) -> Mode:
+        """The norm of this gate taken as 0, and not held there."""
+        mode = self.with_norm(gate, held=True)
+        active = mode.active.copy()
+        active[mode.place_of(gate)[2]] = False
+        return replace(mode, active=active)
 
     def _turned(self, weights: np.ndarray, active: np.ndarray) -> Mode:
         """What is implied by other pairs is not known then."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
-from scipy.optimize import brentq, fminbound
+from scipy.optimize import brentq
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
 from steepest.flow._field import Look
+from steepest.flow._letting_go import Wait
 from steepest.flow._machine import Machine
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode
+from steepest.flow._norms_at_zero import until_zero
 from steepest.flow._saving import Saving, Segment
 from steepest.flow._standing import MOST_MADE, Limits, Step
+from steepest.flow._start import Start
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
-_NEAR_ZERO = 10.0  # times the smallest norm that is not zero: it may be, for all that steps tell
-_SHORT = 1e-9  # of a step: to which the least of what is watched is looked for in it
 _FAR = 1e6  # a state or value that moved this many times the start's size goes to infinity
 
 
@@ -66,10 +70,11 @@ class Solver:
     def _run(self, y: np.ndarray) -> Trajectory:
         request, machine, saving = self.request, self.machine, self.saving
         self.y = y
-        mode, y = self.meeting.start(y)
+        mode, y = Start(self.meeting).at(y)
         self.y = y
-        saving.start(y if self.meeting.wait is None else request.start)
-        t = self.waited(0.0, y)
+        wait = self.meeting.wait
+        saving.start(y if wait is None else request.start)
+        t = 0.0 if wait is None else self.waited(wait, y)
         next_t = t + self.width(t, y, mode)
         at_once, last = 0, -1.0
         while True:
@@ -97,9 +102,13 @@ class Solver:
                 at_once = at_once + 1 if t <= last else 0
                 last = t
                 self.refuse_chatter(t, at_once)
+                wait = until_zero(machine, t, look, mode)
+                if wait is not None:
+                    t = self.waited(wait, wait.state(wait.end))
+                    look = machine.look(wait.state(t), mode)
                 mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
                 self.y = y
-                t = self.waited(t, y)
+                t = t if self.meeting.wait is None else self.waited(self.meeting.wait, y)
                 width = float(s.t - s.begin) if at_once < 2 else self.width(t, y, mode)
                 next_t = t + max(width, 1e-12 * max(t, 1e-6))
             if t >= request.t1:
@@ -114,11 +123,8 @@ class Solver:
         saving.value(t, self.y)
         return saving.trajectory(self.y, self.meeting.events)
 
-    def waited(self, t: float, y: np.ndarray) -> float:
-        """When the flow is taken up after an event, at y."""
-        wait = self.meeting.wait
-        if wait is None:
-            return t
+    def waited(self, wait: Wait, y: np.ndarray) -> float:
+        """Its end, where the state is y."""
         self.saving.stretch(wait.end, y, Segment(wait.begin, wait.mode, wait.state))
         return wait.end
 
@@ -169,22 +175,39 @@ class Solver:
                 break
             low = high
         else:
-            if np.argmin(looks[float(s.when)].watched) < self.machine.gated.places:
+            k = int(np.argmin(looks[float(s.when)].watched))
+            if k < self.machine.gated.places:
                 return None
             # A norm's zero is as short as the tolerance: the dense output may be off by more.
-            fminbound(least, begin, end, xtol=_SHORT * (end - begin))
-            low, high = begin, min(looks, key=lambda t: np.min(looks[t].watched))
-            if not least(high) <= 0:
+            high = self.nearest(least, looks, k)
+            if not np.min(looks[high].watched) <= 0:
                 # As near as the steps' errors tell: nothing that is stepped over in silence.
-                near = self.meeting.norms_at_zero(mode, looks[high].keys, within=_NEAR_ZERO)
-                self.meeting.refuse_kink(high, mode, near)
+                self.meeting.refuse_near_zeros(high, looks[high], mode)
                 return None
+            low = max(t for t in looks if t < high and np.min(looks[t].watched) > 0)
         if looks[high].watched.min() == 0:
             return high, looks[high]
         t = float(brentq(least, low, high, xtol=1e-15 * max(end, 1e-300), rtol=1e-15))  # pyright: ignore[reportArgumentType]
         if t not in looks:
             least(t)
         return t, looks[t]
+
+    @staticmethod
+    def nearest(least: Callable[[float], float], looks: dict[float, Look], k: int) -> float:
+        """The time at which the k-th of what is watched is least, or the first that is tried at
+        which anything turned negative: between falling and rising, however sharply it turns."""
+        times = sorted(looks)
+        falls = lambda t: float(looks[t].watched_rates[k]) < 0
+        found = lambda t: float(looks[t].watched[k])
+        turns = [(a, b) for a, b in pairwise(times) if falls(a) and not falls(b)]
+        if not turns:
+            return min(times, key=found)
+        low, high = min(turns, key=lambda turn: min(map(found, turn)))
+        while low < (middle := (low + high) / 2) < high:
+            if least(middle) <= 0:
+                return middle
+            low, high = (middle, high) if falls(middle) else (low, middle)
+        return min(low, high, key=found)
 
     def refuse_chatter(self, t: float, at_once: int) -> None:
         events = self.meeting.events

@@ -60,7 +60,9 @@ class Stepper:
         y1, error, dense, solver, result = self.method.step(
             self.term, t, next_t, y, args, solver, made_jump=jnp.asarray(False)
         )
-        good = (result == diffrax.RESULTS.successful) & jnp.all(jnp.isfinite(y1))
+        # A stage beyond the domain of f may be one that the error alone is made of.
+        finite = jnp.all(jnp.isfinite(y1)) & jnp.all(jnp.isfinite(error))
+        good = (result == diffrax.RESULTS.successful) & finite
         return Tried(jnp.where(good, y1, y), jnp.where(good, error, jnp.inf), dense, solver)
 
     def raised(self, y: Any, tried: Tried, share: Any) -> Tried:
