@@ -284,3 +284,16 @@ def test_kinks_after_a_norm_s_zero_are_met(weights, kinds):
     assert float(run.final[0]) == pytest.approx(0.4 + speeds[3] * (3 - times[2]), abs=1e-9)
     assert [event.kind for event in run.events] == ["cross"] * 3
     np.testing.assert_allclose([event.time for event in run.events], times, atol=1e-9)
+
+
+def test_where_all_of_f_comes_to_zero_its_rounding_is_no_jump():
+    """f and the state are 1e-50 where two norms come to zero together."""
+    f = lambda x: (
+        0.55 * jnp.linalg.norm(jnp.array([[-0.72, 0.5]]) @ x)
+        + 1.19 * jnp.linalg.norm(jnp.array([[0.04, 1.34]]) @ x)
+        + 0.25 * x @ x
+        - jnp.array([0.2, 0.35]) @ x
+    )
+    run = st.gradient_inclusion(f, np.array([-1.12, 1.35]), 6.0)
+    np.testing.assert_allclose(run.final, 0, atol=1e-12)
+    assert run.events[-1].kind == "stop"

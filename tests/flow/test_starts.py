@@ -142,3 +142,33 @@ def test_zeros_of_squared_norms_are_passed_on_time(run, tol):
     np.testing.assert_allclose(found.xs, [exact(t) for t in found.ts], atol=2 * tol)
     assert np.sum(exact(1.0) * x0 < 0) > 3  # so many pass
     assert not found.events
+
+
+def test_a_norm_is_let_go_beside_held_ties_that_leave_it_one_direction():
+    """Convex, from where a norm of two numbers and two kinks are zero: held ties leave a line, to
+    which what the norm is taken of is brought. The first velocity is the least-norm element's."""
+    A = np.array([[-0.58, -0.16, 1.02], [-0.63, -0.52, 1.96]])
+    B = np.array([[-0.49, -1.75, -1.91], [1.14, 1.65, 0.29]])
+    g = np.array([-0.23, 0.7, 0.26])
+
+    def f(x):
+        kinks = 0.7 * jnp.abs(B[0] @ x) + 0.65 * jnp.abs(B[1] @ x)
+        return 0.12 * norm(A @ x) + kinks + 0.25 * x @ x - g @ x
+
+    with jax.enable_x64(True):
+        least = np.asarray(st.clarke(f)(jnp.zeros(3)).min_norm())
+        run = st.gradient_inclusion(f, np.zeros(3), 2.0, saveat=[1e-4, 0.1, 2.0])
+    # f is positively homogeneous but for |x|²/4, which shrinks along the line.
+    exact = np.outer(2 * (1 - np.exp(-np.array([1e-4, 0.1, 2.0]) / 2)), -least)
+    np.testing.assert_allclose(run.xs, exact, atol=1e-7)
+    assert all(event.unique for event in run.events)
+
+
+@pytest.mark.parametrize(("force", "unique"), [(0.1, False), (0.9, True)])
+def test_a_norm_that_is_pushed_off_its_zero_may_leave_it_in_any_direction(force, unique):
+    f = lambda x: -0.5 * norm(x[:1]) - force * x[0] + x @ x
+    run = st.gradient_inclusion(f, np.zeros(2), 1.0)
+    assert all(event.unique is unique for event in run.events)
+    end = 0.0 if not unique else (force + 0.5) / 2 * (1 - np.exp(-2))
+    np.testing.assert_allclose(run.final, [end, 0.0], atol=1e-7)
+    assert unique or run.events[0].kind == "slide"

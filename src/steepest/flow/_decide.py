@@ -192,11 +192,13 @@ class Decider:
         ‖u‖ − ‖−u‖, which is 0, would each hold the state. What they are together is not known."""
         if len(mode.norms) < 2 or not (mode.implied or look.pivot <= DETERMINED):
             return False
-        signs = [
-            sum(float(np.sum(np.multiply(*self.change(mode, entry, gate)))) for entry in entries)
-            for gate, entries in mode.norms
-        ]
-        return max(signs) > 1e-9 * max(map(abs, signs))
+        signs = [self.pull(mode, gate, entries) for gate, entries in mode.norms]
+        return min(signs) < -1e-9 * max(map(abs, signs))
+
+    def pull(self, mode: Mode, gate: int, entries: list[int]) -> float:
+        """The factor of a norm that is held at zero, times the squares of what it is taken of:
+        below 0 the norm is pushed off its zero."""
+        return -sum(float(np.sum(np.multiply(*self.change(mode, k, gate)))) for k in entries)
 
     def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:
         """Multipliers within their bounds, where dependent ties leave a choice among many."""

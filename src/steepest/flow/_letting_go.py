@@ -99,8 +99,8 @@ class LettingGo:
             given = mode.weights[entries]
             v = given if np.any(given) else look.multipliers[entries]
             rows, factor = self._rows(y, held, gate, entries)
-            way = np.sign(factor) * self.least * v / np.linalg.norm(v)
-            y = y + np.linalg.pinv(rows) @ way
+            shift = np.linalg.pinv(rows, rcond=_DEPENDENT) @ (np.sign(factor) * v)
+            y = y + self.least / np.linalg.norm(rows @ shift) * shift
             mode = mode.with_norm(gate, held=False)
         return Off(mode, y, None)
 
@@ -145,7 +145,9 @@ class LettingGo:
         others = [decider.change(mode, *pair)[1] for pair in mode.pairs if pair[1] != gate]
         if others:
             kept = np.array(others).T
-            rows = rows - (kept @ np.linalg.lstsq(kept, rows.T, rcond=_DEPENDENT)[0]).T
+            free = rows - (kept @ np.linalg.lstsq(kept, rows.T, rcond=_DEPENDENT)[0]).T
+            if np.linalg.norm(free) > _DEPENDENT * np.linalg.norm(rows):
+                rows = free
         return rows, factor
 
     def _after_a_while(
@@ -190,6 +192,9 @@ class LettingGo:
                 return None
         last = looks[-1]
         rows, factor = self._rows(at, held, gate, entries)
+        lengths = np.linalg.svd(rows, compute_uv=False)
+        if len(lengths) < len(rows) or lengths[-1] <= _DEPENDENT * lengths[0]:
+            return None  # other ties leave it some of its directions only
         sign = float(np.sign(factor))
         e = [sign * float(np.linalg.norm(each.multipliers[entries])) - 1 for each in looks]
         if min(sign * one for one in e[1:]) <= 0:

@@ -319,13 +319,17 @@ class Meeting:
 
     def is_unique(self, before: Mode, after: Mode, decider: Decider) -> bool:
         """Whether there is no other way on: where both sides lead away from a tie the other ways
-        are looked for, of what ties at once if it is little."""
+        are looked for, of what ties at once if it is little. A norm that is pushed off its zero
+        may leave it in any direction."""
         free = before
         while free.choices:
             free = free.released(free.choices[-1])
         ties = decider.ties(free, decider.look(free).keys)
         if 1 < len(ties) <= _TOGETHER and not free.joined and not decider.is_unique(free, ties):
             return False
+        for gate, entries in after.norms:
+            if before.active[gate] and decider.pull(after, gate, entries) < 0:
+                return False
         for base, other in after.pairs:
             if decider.parts(after, base, other):
                 was_held = before.active[base] and before.active[other]
@@ -370,7 +374,9 @@ class Meeting:
         if np.isfinite(values[0]) and not np.isfinite(values[1]):
             raise SolverError(f"f is {values[1]} beyond t = {t:.9g}: {kinks}.")
         parted = abs(values[0] - values[1])
-        parted -= ROUNDING * (abs(values[0]) + abs(values[1]))
+        # Where all of f comes to 0 the values may be as small as the state is by rounding.
+        usual = float(decider.look(before).scale * self.machine.scales.start)
+        parted -= ROUNDING * (abs(values[0]) + abs(values[1]) + usual)
         if parted > 0 and parted > 4 * decider.may_part(before, after):
             raise NotLocallyLipschitzError(
                 f"f jumps from {values[0]:.6g} to {values[1]:.6g} at t = {t:.9g}: {kinks}."
