@@ -24,7 +24,7 @@ from steepest.flow._standing import Limits
 _NUDGE = 4.0  # times the smallest norm that is not zero: where one that is let go begins, at least
 _MOST_TRIED = 40
 _MOST_STEPS = 60  # in which a norm comes off its zero, or less time is tried
-_DEPENDENT = 1e-9  # what is held, by its singular values
+DEPENDENT = 1e-9  # what is held, by its singular values
 
 
 class Wait(NamedTuple):
@@ -40,6 +40,13 @@ class Wait(NamedTuple):
     end: float
     mode: Mode
     state: Callable[[float], np.ndarray]
+
+    @classmethod
+    def straight(
+        cls, begin: float, after: float, mode: Mode, y: np.ndarray, velocity: np.ndarray
+    ) -> Wait:
+        """So long, at one velocity from the state y."""
+        return cls(begin, begin + after, mode, lambda time: y + (time - begin) * velocity)
 
 
 class Off(NamedTuple):
@@ -99,7 +106,7 @@ class LettingGo:
             given = mode.weights[entries]
             v = given if np.any(given) else look.multipliers[entries]
             rows, factor = self._rows(y, held, gate, entries)
-            shift = np.linalg.pinv(rows, rcond=_DEPENDENT) @ (np.sign(factor) * v)
+            shift = np.linalg.pinv(rows, rcond=DEPENDENT) @ (np.sign(factor) * v)
             y = y + self.least / np.linalg.norm(rows @ shift) * shift
             mode = mode.with_norm(gate, held=False)
         return Off(mode, y, None)
@@ -129,7 +136,7 @@ class LettingGo:
         met = np.min(beyond.watched[: mode.gated.places], initial=np.inf) <= 0
         if met or lost > float(self.machine.scales.share(y)) or t + after >= self.t1:
             return off
-        return Off(mode, there, Wait(t, t + after, mode, lambda time: y + (time - t) * velocity))
+        return Off(mode, there, Wait.straight(t, after, mode, y, velocity))
 
     def _rows(
         self, y: np.ndarray, mode: Mode, gate: int, entries: list[int]
@@ -145,8 +152,8 @@ class LettingGo:
         others = [decider.change(mode, *pair)[1] for pair in mode.pairs if pair[1] != gate]
         if others:
             kept = np.array(others).T
-            free = rows - (kept @ np.linalg.lstsq(kept, rows.T, rcond=_DEPENDENT)[0]).T
-            if np.linalg.norm(free) > _DEPENDENT * np.linalg.norm(rows):
+            free = rows - (kept @ np.linalg.lstsq(kept, rows.T, rcond=DEPENDENT)[0]).T
+            if np.linalg.norm(free) > DEPENDENT * np.linalg.norm(rows):
                 rows = free
         return rows, factor
 
@@ -193,7 +200,7 @@ class LettingGo:
         last = looks[-1]
         rows, factor = self._rows(at, held, gate, entries)
         lengths = np.linalg.svd(rows, compute_uv=False)
-        if len(lengths) < len(rows) or lengths[-1] <= _DEPENDENT * lengths[0]:
+        if len(lengths) < len(rows) or lengths[-1] <= DEPENDENT * lengths[0]:
             return None  # other ties leave it some of its directions only
         sign = float(np.sign(factor))
         e = [sign * float(np.linalg.norm(each.multipliers[entries])) - 1 for each in looks]

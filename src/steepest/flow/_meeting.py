@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -64,10 +64,17 @@ class Meeting:
             before = before.without_norm(gate)
         near = left or held is not mode
         found, y = self.decided_nearest(t, before, held, y, near=near, left=left, again=again)
-        if smooth:
-            found, y, wait = self.smooth_zeros.left(t, y, found, smooth)
-            self.wait = wait if self.wait is None else self.wait
-        return found, y
+        return self.off_smooth_zeros(t, found, y, smooth)
+
+    def off_smooth_zeros(
+        self, t: float, mode: Mode, y: np.ndarray, smooth: list[int]
+    ) -> tuple[Mode, np.ndarray]:
+        """The mode with the norms that were set aside, and the state at which it is taken up."""
+        if not smooth:
+            return mode, y
+        mode, y, wait = self.smooth_zeros.left(t, y, mode, smooth)
+        self.wait = wait if self.wait is None else self.wait
+        return mode, y
 
     def decided_nearest(
         self,
@@ -155,7 +162,13 @@ class Meeting:
         at, off, gates = decider, None, []
         found = decider.as_found(decider.least_norm(mode, real)) if again else None
         if found is None:
-            found, at, off, gates = self.continued(t, before, mode, real, decider, left=left)
+            ways = self.ways_on(t, before, mode, real, decider, left=left)
+            goes_on = self.continued(t, decider, ways)
+            if goes_on is None:
+                met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
+                named = self.named(mode, met) or "that point; f may jump there"
+                raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+            found, at, off, gates = goes_on
         self.wait = None if off is None else off.wait
         self.refuse_jump(t, at, mode, found)
         gates = [gate for gate in gates if before.active[gate] and found.active[gate]]
@@ -163,18 +176,12 @@ class Meeting:
         return found, self.onto_ties(at, found)
 
     def continued(
-        self,
-        t: float,
-        before: Mode,
-        mode: Mode,
-        real: list[tuple[int, int]],
-        decider: Decider,
-        *,
-        left: bool,
-    ) -> tuple[Mode, Decider, Off | None, list[int]]:
+        self, t: float, decider: Decider, ways: Iterable[tuple[Off, list[tuple[int, list[int]]]]]
+    ) -> tuple[Mode, Decider, Off | None, list[int]] | None:
         """(the mode that goes on, the decider where it is taken up, how it comes there if that is
-        off the zeros of norms, the gates of norms that were let go for it)."""
-        for off, opened in self.ways_on(t, before, mode, real, decider, left=left):
+        off the zeros of norms, the gates of norms that were let go for it), by the first of the
+        ways that leads to one."""
+        for off, opened in ways:
             gates = [gate for gate, _ in opened]
             at = Decider(self.machine, off.y, decider.room) if opened else decider
             found = at.next_mode(off.mode)
@@ -187,9 +194,7 @@ class Meeting:
                 off = self.letting_go.on_time(t, decider.y, off, found, opened)
                 at = Decider(self.machine, off.y, decider.room)
             return found, at, off, gates
-        met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
-        named = self.named(mode, met) or "that point; f may jump there"
-        raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+        return None
 
     def ways_on(
         self,

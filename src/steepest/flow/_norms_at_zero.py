@@ -63,4 +63,4 @@ def until_zero(machine: Machine, t: float, look: Look, mode: Mode) -> Wait | Non
         off = max(float(np.max(np.abs(lost), initial=0.0)), _KNOWN * off)
     if off > share:
         return None
-    return Wait(t, t + after, mode, lambda time: y + (time - t) * velocity)
+    return Wait.straight(t, after, mode, y, velocity)

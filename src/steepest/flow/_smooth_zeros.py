@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from steepest.flow._decide import Decider
-from steepest.flow._letting_go import Wait
+from steepest.flow._letting_go import DEPENDENT, Wait
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 
@@ -76,14 +76,13 @@ class SmoothZeros:
         lost = after * float(np.max(np.abs(beyond.velocity - look.velocity), initial=0.0))
         clear = np.min(beyond.watched[: mode.gated.places], initial=np.inf) > 0
         if clear and lost <= _MAY_LOSE * float(scales.share(y)):
-            begin, velocity = y, look.velocity
-            wait = Wait(t, t + after, mode, lambda time: begin + (time - t) * velocity)
+            wait = Wait.straight(t, after, mode, y, look.velocity)
             return mode, off, wait if t + after < machine.request.t1 else None
         # They leave their zeros slowly: the shortest way then, in no time.
         for u, way, rows in leaving:
             there = np.zeros(len(rows) + len(kept))
             there[: len(rows)] = self.least * way / np.linalg.norm(way) - u
-            y = y + np.linalg.pinv(np.array([*rows, *kept])) @ there
+            y = y + np.linalg.pinv(np.array([*rows, *kept]), rcond=DEPENDENT) @ there
         return mode, y, None
 
     def _after(self, u: np.ndarray, way: np.ndarray) -> float:

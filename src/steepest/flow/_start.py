@@ -43,10 +43,7 @@ class Start:
             before, mode = before.without_norm(gate), mode.without_norm(gate)
         meeting.refuse_start(mode, [gate for gate, _ in mode.norms])
         found, y = self._decided(before, mode, decider)
-        if smooth:
-            found, y, wait = meeting.smooth_zeros.left(0.0, y, found, smooth)
-            meeting.wait = wait if meeting.wait is None else meeting.wait
-        return found, y
+        return meeting.off_smooth_zeros(0.0, found, y, smooth)
 
     def _decided(self, before: Mode, mode: Mode, decider: Decider) -> tuple[Mode, np.ndarray]:
         """The mode that is consistent, and the state.

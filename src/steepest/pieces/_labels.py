@@ -65,10 +65,12 @@ def _reduced_labels(name: str, number: Number, apply: Any, out: Any) -> np.ndarr
     assert labels is not None
     result = np.full(np.shape(out), -1)
     for t in set(np.unique(labels)) - {-1}:
-        mine = np.asarray(labels == t).astype(np.asarray(number.value).dtype)
-        # "All" of those that are not mine says which have none of mine.
-        (found,) = apply([~mine if name == "reduce_and" else mine])
-        touched = ~np.asarray(found) if name == "reduce_and" else np.asarray(found) != 0
+        mine = np.asarray(labels == t)
+        if name == "reduce_and":  # "all" of those that are not mine says which have none of mine
+            touched = ~np.asarray(apply([~mine])[0])
+        else:  # as real numbers a sum of any number of them does not wrap around
+            as_input = mine.astype(np.float64) if name == "reduce_sum" else mine
+            touched = np.asarray(apply([as_input])[0]) != 0
         result = np.where(touched, np.where(result == -1, t, SEVERAL), result)
     return np.asarray(result)
 
