@@ -1,7 +1,10 @@
-"""Where a number turns negative, narrowed down within compiled code.
+"""Where one of some numbers turns negative, narrowed down within compiled code.
 
-By false position with the Illinois rule (Dowell and Jarratt 1971): the value at an end that stays
-is halved. Every third point is the middle, which bounds their number.
+By the method of Oliveira and Takahashi (2020, "An enhancement of the bisection method average
+performance preserving minmax optimality"): false position, moved a little to the middle so that the
+root comes to lie on the other side, and never so far from the middle that it would take more than a
+few points more than halving does. Each number has a false position of its own, and the first of
+them counts: the least of all has a kink where it goes from one to another.
 """
 
 from __future__ import annotations
@@ -10,14 +13,17 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+_MOVED = 0.02  # of the bracket, for a share of 1 that it is of the first one
+_SPARE = 16.0  # how much wider it may be than halving leaves it
+
 
 class Bracket(NamedTuple):
-    """Positive at one end, negative at the other.
+    """All are positive at one end, and some negative at the other.
 
     Attributes:
         low, high: the ends.
-        above, below: the values there, or half of them.
-        was_late: whether the last point took the place of `high`.
+        above, below: the numbers there: one, or an array of them.
+        first: how wide it was at first.
         points: how many points there were.
     """
 
@@ -25,31 +31,33 @@ class Bracket(NamedTuple):
     high: Any
     above: Any
     below: Any
-    was_late: Any
+    first: Any
     points: Any
 
     @classmethod
     def of(cls, low: Any, high: Any, above: Any, below: Any) -> Bracket:
-        """At first neither end has stayed: what is halved then is bounded by the middles."""
-        return cls(low, high, above, below, jnp.asarray(False), jnp.asarray(0))
+        return cls(low, high, above, below, high - low, jnp.asarray(0))
 
     def point(self) -> Any:
         """Where to look next."""
-        low, high = self.low, self.high
-        t = (low * self.below - high * self.above) / (self.below - self.above)
-        between = (self.points % 3 < 2) & (t > low) & (t < high)
-        return jnp.where(between, t, 0.5 * (low + high))
+        width, middle = self.high - self.low, 0.5 * (self.low + self.high)
+        falls = self.above - self.below
+        share = self.above / jnp.where(falls > 0, falls, 1.0)
+        t = self.low + width * jnp.min(jnp.where(self.below < 0, share, 1.0), initial=1.0)
+        ahead = middle - t
+        moved = _MOVED * width**2 / jnp.where(self.first > 0, self.first, 1.0)
+        t = t + jnp.sign(ahead) * jnp.minimum(moved, jnp.abs(ahead))
+        reach = jnp.maximum(_SPARE / 2 * self.first * 0.5**self.points - width / 2, 0.0)
+        t = jnp.clip(t, middle - reach, middle + reach)
+        return jnp.where((t > self.low) & (t < self.high), t, middle)
 
-    def narrowed(self, t: Any, value: Any) -> Bracket:
-        """With the value at a point in between."""
-        late = value < 0
-        stayed = jnp.where(late, self.was_late, ~self.was_late)
-        half = jnp.where(stayed, 0.5, 1.0)
-        return Bracket(
+    def narrowed(self, t: Any, numbers: Any) -> Bracket:
+        """With the numbers at a point in between."""
+        late = jnp.any(numbers < 0)
+        return self._replace(
             low=jnp.where(late, self.low, t),
             high=jnp.where(late, t, self.high),
-            above=jnp.where(late, half * self.above, value),
-            below=jnp.where(late, value, half * self.below),
-            was_late=late,
+            above=jnp.where(late, self.above, numbers),
+            below=jnp.where(late, numbers, self.below),
             points=self.points + 1,
         )

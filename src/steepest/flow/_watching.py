@@ -42,10 +42,7 @@ class Watching:
             lambda: Stretch.of(s.begin, s.t).first,
         )
         s = s._replace(met=first.met, low=first.low, when=first.high)
-        watch = lambda t: jnp.min(margins(t), initial=jnp.inf)
-        return lax.cond(
-            s.met, lambda: self._narrowed(s, watch, first.above, first.below), lambda: s
-        )
+        return lax.cond(s.met, lambda: self._narrowed(s, margins), lambda: s)
 
     def stays(self, s: Step, turned: Any) -> Any:
         """Whether nothing else turns negative in the last step, for a while, than these places."""
@@ -62,14 +59,15 @@ class Watching:
         times = s.begin + jnp.linspace(0.0, 1.0, _INSIDE + 1)[1:] * (s.t - s.begin)
         return jax.vmap(lambda t: self.within(s, t))(times).at[-1].set(s.y)
 
-    def _narrowed(self, s: Step, watch: Any, above: Any, below: Any) -> Step:
+    def _narrowed(self, s: Step, margins: Any) -> Step:
         """With the time narrowed down at which what is watched turned negative."""
         width = _NARROW * (s.when - s.low)
         goes_on = lambda b: (b.points < _MOST_POINTS) & (b.high - b.low > width)
 
         def narrow(b: Bracket) -> Bracket:
             t = b.point()
-            return b.narrowed(t, watch(t))
+            return b.narrowed(t, margins(t))
 
-        found = lax.while_loop(goes_on, narrow, Bracket.of(s.low, s.when, above, below))
+        begin = Bracket.of(s.low, s.when, margins(s.low), margins(s.when))
+        found = lax.while_loop(goes_on, narrow, begin)
         return s._replace(low=found.low, when=found.high)
