@@ -9,7 +9,7 @@ with a weight along the gradient of its key, p_i ∇z_i, so that what is project
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +26,7 @@ NOISE = 64 * float(np.finfo(np.float64).eps)
 _CHUNK = 2  # rows that are computed together
 _NEWTON = 8
 _GAIN = 0.03
+_ACROSS = 1e-3  # a direction at random has less of a gradient once in a thousand times
 _TURN = 0.05  # by more than this an error may not turn the direction of a norm
 
 
@@ -153,35 +154,49 @@ class Fields:
     def slope(self, y: Any, weights: Any) -> Any:
         return jax.grad(lambda y: self.program(y, weights)[0])(y)
 
+    def value_and_keys(self, y: Any, weights: Any) -> tuple[Any, Any]:
+        return self.program(y, weights)[:2]
+
     # ---- what is held
 
     def rows(self, y: Any, mode: Arguments) -> tuple[Any, Any, Any]:
-        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths, all keys), a
-        few at a time; 0 for padding, and where a gradient is 0."""
-        keys, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
-        n, pairs = self.gated.size, len(mode.base)
+        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths, these
+        differences), a few at a time; 0 for padding, and where a gradient is 0."""
+        rows = self.gated.rows
+        if rows is None:
+            keys, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
+            by_key = lambda base: (keys, pull, jnp.arange(self.gated.size))
+        else:
+            leaves = self.gated.program.leaves
+
+            def by_key(base: Any) -> tuple[Any, Any, Any]:
+                row = jnp.asarray(rows.row)[base]
+                keys = lambda y: rows(leaves(y), mode.weights, row)
+                return *jax.vjp(keys, y), jnp.asarray(rows.place)
 
         def one(base: Any, other: Any) -> Any:
-            return pull(jnp.zeros(n).at[base].add(1.0).at[other].add(-1.0))[0]
+            keys, pull, place = by_key(base)
+            base, other = place[base], place[other]
+            along = jnp.zeros_like(keys).at[base].add(1.0).at[other].add(-1.0)
+            return *pull(along), keys[base] - keys[other]
 
-        def some(i: Any, found: tuple[Any, Any]) -> tuple[Any, Any]:
+        def some(i: Any, found: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
             start = i * _CHUNK
             part = lambda a: lax.dynamic_slice_in_dim(jnp.asarray(a), start, _CHUNK)
             put = lambda a, new: lax.dynamic_update_slice_in_dim(a, new, start, 0)
-            new = jax.vmap(one)(part(mode.base), part(mode.other))
+            new, gaps = jax.vmap(one)(part(mode.base), part(mode.other))
             length = jnp.where(part(mode.held), jnp.linalg.norm(new, axis=1), 0.0)
             unit = jnp.where(length > 0, new.T / jnp.where(length > 0, length, 1.0), 0.0).T
-            rows, lengths = found
-            return put(rows, unit), put(lengths, length)
+            gaps = jnp.where(part(mode.held), gaps, 0.0)
+            return tuple(map(put, found, (unit, length, gaps)))
 
         chunks = (jnp.sum(mode.held) + _CHUNK - 1) // _CHUNK
-        nothing = jnp.zeros((pairs, y.size)), jnp.zeros(pairs)
-        return *lax.fori_loop(0, chunks, some, nothing), keys
+        none = jnp.zeros(len(mode.base))
+        return lax.fori_loop(0, chunks, some, (jnp.zeros((len(none), y.size)), none, none))
 
     def held(self, y: Any, mode: Arguments) -> Held:
         slope = self.slope(y, mode.weights)
-        rows, lengths, keys = self.rows(y, mode)
-        gaps = jnp.where(mode.held, keys[mode.base] - keys[mode.other], 0.0)
+        rows, lengths, gaps = self.rows(y, mode)
         gaps = gaps / jnp.where(lengths > 0, lengths, 1.0)
         return Held(rows, lengths, gaps, slope, *projected(slope, rows, jnp.sum(mode.held)))
 
@@ -310,24 +325,32 @@ class Fields:
         """For each held pair, and what goes with it, p_i times the length of ∇z_i.
 
         The derivative of the gradient in a weight is −p_i ∇z_i; its component and that of ∇z_i in
-        one direction, the better of two at random, give p_i.
+        a direction at random give p_i, or in the better of two, where the first is across ∇z_i.
         """
-        by_weight = jax.grad(lambda y, w: self.program(y, w)[0], argnums=1)
-        keys = lambda y: self.program(y, weights)[1]
+        in_weights = jax.grad(self.value_and_keys, argnums=1, has_aux=True)
         is_gate = jnp.asarray(self.is_gate)[mode.other]
+        directions = jnp.asarray(self.directions)
 
         def along(u: Any) -> tuple[Any, Any]:
-            turned = jax.jvp(lambda y: by_weight(y, weights), (y,), (u,))[1]
-            moved = jax.jvp(keys, (y,), (u,))[1]
+            turned, moved = jax.jvp(lambda y: in_weights(y, weights), (y,), (u,))[1]
             at_other = jnp.where(is_gate, 0.0, turned[mode.other])
             return turned[mode.base] - at_other, moved[mode.base] - moved[mode.other]
 
-        turned, moved = jax.vmap(along)(self.directions)
+        def goes_on(carry: Any) -> Any:
+            i, _, moved = carry
+            across = mode.held & (jnp.abs(moved) < _ACROSS * lengths)
+            return (i == 0) | ((i < len(directions)) & jnp.any(across))
+
+        def try_next(carry: Any) -> Any:
+            i, turned, moved = carry
+            found = along(directions[i])
+            better = jnp.abs(found[1]) > jnp.abs(moved)
+            return i + 1, *jax.tree.map(partial(jnp.where, better), found, (turned, moved))
+
+        none = jnp.zeros(len(mode.base))
+        _, turned, moved = lax.while_loop(goes_on, try_next, (0, none, none))
         # What goes with a pair turns the gradient with it.
-        turned = jnp.zeros_like(turned).at[:, mode.leads].add(jnp.where(mode.moves, turned, 0.0))
-        better = jnp.argmax(jnp.abs(moved), axis=0)
-        pick = lambda a: jnp.take_along_axis(a, better[None], axis=0)[0]
-        turned, moved = pick(turned), pick(moved)
+        turned = jnp.zeros_like(turned).at[mode.leads].add(jnp.where(mode.moves, turned, 0.0))
         ratio = turned / jnp.where(moved != 0, moved, 1.0)
         return jnp.where(mode.held & (moved != 0), ratio * lengths, 0.0)
 

@@ -16,6 +16,7 @@ It is compiled once, whatever the pattern.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any, NoReturn
 
 import jax
@@ -39,12 +40,14 @@ from steepest.pieces._named import NAMED
 from steepest.pieces._peaks import Peak, Peaks, follow, is_peak, negated
 from steepest.pieces._program import Program
 from steepest.pieces._refused import Places, refuse
+from steepest.pieces._rows import Rows
 from steepest.pieces._sites import NormSite, Site
 from steepest.pieces._sorting import ascending
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
 _LONGEST_SCAN = 1000
+_WORTH = 0.25  # the largest share of the work of all keys for which rows are by themselves
 
 
 class Gated:
@@ -94,8 +97,20 @@ class Gated:
         """
         run = _Run(self, weights)
         value = run.run(self.program.closed, list(leaves))
-        joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
-        return value, joined(run.keys), joined(run.roots)
+        return value, _joined(run.keys), _joined(run.roots)
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """The keys row by row, where a row takes a small share of the work of all."""
+
+        def keys(leaves: list[Any], weights: Any) -> list[Any]:
+            run = _Run(self, weights)
+            run.run(self.program.closed, leaves)
+            return run.keys
+
+        axes = [axes for site in self.all_sites for axes in site.cuts]
+        rows = Rows(keys, self.program.start, self.size, axes)
+        return rows if rows.share <= _WORTH else None
 
     @property
     def singular_lines(self) -> list[str]:
@@ -116,8 +131,7 @@ class Gated:
         """(value, keys, weights) with every choice as the program itself takes it."""
         run = _Run(self, None)
         value = run.run(self.program.closed, list(leaves))
-        joined = lambda parts: jnp.concatenate(parts) if parts else jnp.zeros(0)
-        return value, joined(run.keys), joined(run.taken)
+        return value, _joined(run.keys), _joined(run.taken)
 
 
 class _Run:
@@ -227,7 +241,7 @@ class _Run:
     def norm(self, eqn: Any, total: Any, entries: Any) -> Any:
         """√total, total the sum of the squares of `entries`; see the module on its gate."""
         m, shape = entries.shape[0], entries.shape[1:]
-        self.keys += [jnp.reshape(entries, -1), jnp.zeros(total.size)]
+        self.keys += [entries, jnp.zeros(shape)]
         if self.found is not None:
             line, start = user_line(self.call or eqn), sum(site.size for site in self.found)
             self.found.append(NormSite("norm", line, m, shape, start))
@@ -320,7 +334,7 @@ class _Run:
     def site(self, name: str, eqn: Any, keys: Any) -> Any:
         """The weights of the next choice; its keys are kept."""
         keys = jnp.asarray(keys)
-        self.keys.append(jnp.reshape(keys, -1))
+        self.keys.append(keys)
         if self.found is not None:
             line, start = user_line(self.call or eqn), sum(site.size for site in self.found)
             self.found.append(Site(name, line, keys.shape[0], keys.shape[1:], start))
@@ -380,6 +394,10 @@ class _Run:
             self.refuse(eqn)
         outs = [self.jaxpr(branch, operands) for branch in branches]
         return [(branched(which, column), True) for column in zip(*outs, strict=True)]
+
+
+def _joined(parts: list[Any]) -> Any:
+    return jnp.concatenate([jnp.ravel(part) for part in parts]) if parts else jnp.zeros(0)
 
 
 def _is_half(power: Any) -> bool:

@@ -37,6 +37,11 @@ class Site:
     def size(self) -> int:
         return self.candidates * self.places
 
+    @property
+    def cuts(self) -> list[range]:
+        """Of each array of its keys, the axes on which places differ."""
+        return [range(1, 1 + len(self.shape))]
+
     def parts(self, array: Any) -> list[Any]:
         """A flat array over all candidates, those of this site in parts of shape (some, places).
 
@@ -58,6 +63,10 @@ class NormSite(Site):
 
     After their weights come those of the gates, 1 where open, one a place, with keys 0.
     """
+
+    @property
+    def cuts(self) -> list[range]:
+        return [*super().cuts, range(len(self.shape))]
 
     @property
     def gates(self) -> slice:
