@@ -105,3 +105,10 @@ def test_a_double_well_that_has_settled():
     c = st.theorems.gradient_flow_limit(st.Problem(lambda x: x**4 - x**2, 0.6), time=4.0)
     assert c.holds, str(c)
     assert "too long" in c.notes[0]
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e160, 1e200])
+def test_a_flow_too_fast_for_any_count_of_steps_is_an_error(scale):
+    # Squares of such numbers overflow, here and there.
+    with np.errstate(all="ignore"), pytest.raises(ArgumentError, match="shorter time"):
+        st.theorems.gradient_flow_limit(st.Problem(lambda x: scale * x @ x, np.ones(2)))

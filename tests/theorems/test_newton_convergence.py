@@ -179,3 +179,30 @@ def test_a_minimum_where_f_is_not_defined():
     c = st.certify("D7", st.Problem(lambda x: x**2 + 0 * jnp.log(x - 0.2), 1.0))
     assert c.holds is None
     assert "f is nan at x = (" in str(c)
+
+
+def test_the_convexity_that_is_measured_is_that_at_the_minimiser_too():
+    """Ten steps do not come near it, where the Hessian is 1e8 times less."""
+    f = lambda x: jnp.sum(jnp.cosh(30 * x))
+    c = st.theorems.newton_convergence(st.Problem(f, np.ones(2)))
+    (mu,) = (h.value for h in c.hypotheses if h.name.startswith("∇²f ⪰ μ"))
+    assert mu == pytest.approx(900)
+    assert c.holds
+
+
+HILBERT = 1 / (1 + np.add.outer(np.arange(12.0), np.arange(12.0)))
+
+
+@pytest.mark.parametrize(
+    ("f", "d"),
+    [
+        (lambda x: jnp.dot(jnp.array([1.0, 1 / 3, 0.7]), x) ** 2 + (x[0] - x[2]) ** 2, 3),
+        (lambda x: x[0] ** 2 + 1e-17 * x[1] ** 2, 2),
+        (lambda x: x[0] ** 2 + 1e-15 * x[1] ** 2, 2),
+        (lambda x: x @ HILBERT @ x, 12),
+    ],
+)
+def test_a_hessian_that_is_singular_but_for_rounding_is_not_said_to_be_positive(f, d):
+    c = st.theorems.newton_convergence(st.Problem(f, np.arange(1.0, d + 1)))
+    assert c.holds is not True
+    assert not len(c.measured)

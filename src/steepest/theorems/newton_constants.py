@@ -38,8 +38,7 @@ class _Seen:
 
     Attributes:
         star: x*.
-        least: the smallest eigenvalue at a point visited, and where.
-        anywhere: the smallest of all, and where.
+        least: the smallest eigenvalue of all, and where.
         quotient: the largest change of ∇²f by distance, and the point it starts from.
         condition: the largest condition number at a point visited.
         tied: points there at which ∇²f is not that of all sides.
@@ -48,7 +47,6 @@ class _Seen:
 
     star: Float[np.ndarray, " d"]
     least: tuple[float, str]
-    anywhere: tuple[float, str]
     quotient: tuple[float, str]
     condition: float
     tied: list[Float[np.ndarray, " d"]]
@@ -88,12 +86,11 @@ def _convexity_of_quadratic(
 
 
 def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
+    value, where = seen.least
     if stated is None or stated == 0.0:
-        value, where = seen.least
         evidence = Evidence.MEASURED if value > 0 else Evidence.VIOLATED
-        detail = f"μ = {value:.6g}, the least λ(∇²f) at a point visited, {where}"
+        detail = f"μ = {value:.6g}, the least λ(∇²f) seen on segments to x*, at {where}"
         return value, Hypothesis(_CONVEX, evidence, detail, value)
-    value, where = seen.anywhere
     if value < stated * (1 - 1e-6):
         detail = f"μ = {stated:.6g} given; λ_min(∇²f) = {value:.6g} at {where}"
         return float(stated), Hypothesis(_CONVEX, Evidence.VIOLATED, detail, float(stated))
@@ -114,8 +111,8 @@ def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
 
 
 def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -> _Seen:
-    least = anywhere = (np.inf, in_words(star))
-    quotient, condition, missing = (0.0, in_words(star)), 1.0, None
+    least, quotient = (np.inf, in_words(star)), (0.0, in_words(star))
+    condition, missing = 1.0, None
     tied: list[Float[np.ndarray, " d"]] = []
     for x in run.xs:
         H, off = runner.p.derivatives.hessian(x)
@@ -126,7 +123,6 @@ def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -
         ends = np.linalg.eigvalsh(H)
         tied += [x] if off > 0 else []
         least = min(least, (float(ends[0]), where))
-        anywhere = min(anywhere, (float(ends[0]), where))
         norm = float(np.max(np.abs(ends)))
         condition = max(condition, norm / ends[0] if ends[0] > 0 else np.inf)
         apart = float(np.linalg.norm(star - x))
@@ -140,12 +136,12 @@ def _look(runner: NewtonRunner, run: NewtonRun, star: Float[np.ndarray, " d"]) -
                 missing = in_words(point)
                 continue
             tied += [point] if unsure > 0 else []
-            anywhere = min(anywhere, (float(np.linalg.eigvalsh(between)[0]), in_words(point)))
+            least = min(least, (float(np.linalg.eigvalsh(between)[0]), in_words(point)))
             # What is read off the sides of a tie is that far off.
             changed = float(np.linalg.norm(H - between, 2)) - off - unsure
             if changed > 64 * EPS * len(x) * norm:
                 quotient = max(quotient, (changed / (share * apart), where))
-    return _Seen(star, least, anywhere, quotient, condition, tied, missing)
+    return _Seen(star, least, quotient, condition, tied, missing)
 
 
 def _kinks(p: Problem, run: NewtonRun, seen: _Seen) -> tuple[Hypothesis, ...]:

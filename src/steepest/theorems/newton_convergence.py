@@ -83,6 +83,8 @@ def newton_convergence(p: Problem, steps: int = 10) -> Certificate:
             return nothing_compared(_STATEMENT, hypotheses)
         known = constants(p, runner, run, star)
         hypotheses = (*hypotheses, *known.hypotheses)
+        if not known.mu > 0:
+            return nothing_compared(_STATEMENT, hypotheses)
         notes += () if run.settled is None else (run.settled,)
         squared = _squared(runner, run, star, known, hypotheses)
         invariant = _invariant(runner, run, known, hypotheses)
@@ -104,7 +106,7 @@ def _squared(
     off = runner.rounding(star) / mu + EPS * float(np.linalg.norm(star))
     each = np.array([runner.rounding(x) for x in run.xs[:-1]]) / mu
     solving = 4 * d * EPS * known.condition * np.linalg.norm(np.diff(run.xs, axis=0), axis=1)
-    bound = M / (2 * mu) * distances[:-1] ** 2 if mu > 0 else np.full(len(distances) - 1, np.inf)
+    bound = M / (2 * mu) * distances[:-1] ** 2
     allowance = 2 * off + each + solving + M / mu * off * distances[:-1]
     t = np.arange(len(bound), dtype=np.float64)
     at_floor = distances[1:] <= allowance
@@ -112,7 +114,7 @@ def _squared(
     notes = (
         f"each step: {d} products with the Hessian and about {d}³/3 + 2·{d}² = "
         f"{d**3 / 3 + 2 * d**2:.3g} multiplications and additions for its Cholesky factor",
-        *_order(distances, allowance, M / (2 * mu) if mu > 0 else np.inf),
+        *_order(distances, allowance, M / (2 * mu)),
     )
     return Certificate(
         statement=replace(_STATEMENT, left="‖xₜ₊₁ − x*‖", right="M/(2μ) ‖xₜ − x*‖²"),
@@ -193,7 +195,7 @@ def _carried_rounding(
     total[0] = 8 * d * EPS * condition * float(np.linalg.norm(run.xs[0]))
     for k, length in enumerate(lengths):
         x = run.xs[k]
-        made = runner.rounding(x) / known.mu if known.mu > 0 else np.inf
+        made = runner.rounding(x) / known.mu
         made += 4 * d * EPS * known.condition * length + EPS * float(np.linalg.norm(x))
         # The other run is that far off, and rounds numbers of that size, too.
         carried = known.M / known.mu * (length + total[k]) + 8 * d * EPS * known.condition

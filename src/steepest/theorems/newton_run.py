@@ -148,7 +148,11 @@ def settle(
     if q is not None and q.least > 0:
         star = _polished(runner, run.xs[-1])
         hypotheses += _stated(p, star)
-        return star, (*hypotheses, Hypothesis(name, Evidence.PROVED, "a quadratic, A ≻ 0"))
+        hypotheses += (Hypothesis(name, Evidence.PROVED, "a quadratic, A ≻ 0"),)
+        if star is None:
+            detail = "∇²f is singular, but for rounding"
+            hypotheses += (Hypothesis("x* can be solved for", Evidence.UNKNOWN, detail),)
+        return star, hypotheses
     stated = None if p.minimizer is None else flat(as_point(p.minimizer).leaves)
     star = _polished(runner, run.xs[-1] if stated is None else stated)
     if star is None:
@@ -189,8 +193,9 @@ def _polished(runner: NewtonRunner, x: Float[np.ndarray, " d"]) -> Float[np.ndar
         H, g = runner.hessian(x), runner.gradient(x)
         if not (np.isfinite(H).all() and np.isfinite(g).all()):
             return None
-        least = float(np.linalg.eigvalsh(H)[0])
-        if not least > 0:
+        each = np.linalg.eigvalsh(H)
+        least = float(each[0])
+        if not least > EPS * len(x) * float(each[-1]):  # singular, but for rounding
             return None
         step = np.linalg.solve(H, g)
         length = float(np.linalg.norm(step))
