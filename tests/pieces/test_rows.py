@@ -26,6 +26,12 @@ def by_rows(w):
     return jnp.mean(jnp.max(hidden @ w[1].T, axis=1)) + jnp.sum(jnp.linalg.norm(w[0], axis=1))
 
 
+def biased(w):
+    """One row of biases for all data points."""
+    hidden = jax.nn.relu(X @ w[0].T + w[1][0])
+    return jnp.mean(jnp.abs(hidden @ w[1].T + w[0][0, 0]))
+
+
 def mapped(w):
     """One data point, under vmap."""
     one = lambda x: jnp.sum(jax.nn.leaky_relu(w[1] @ jax.nn.relu(w[0] @ x)))
@@ -47,6 +53,19 @@ def recurrent(w):
     return jnp.sum(state)
 
 
+def attention(w):
+    """Products with two axes beside the contracted one, and over the batch's own."""
+    x = SEQUENCES @ w[0][:2, :2] + w[1][1:2, :2]
+    scores = jnp.einsum("nsi,nti->nst", x, x) - 0.3
+    return jnp.sum(jnp.einsum("nst,ntj,jk->nsk", jax.nn.relu(scores), SEQUENCES, w[1][:2]) ** 2)
+
+
+def pivot(w):
+    """One number beside all others."""
+    x = w[1].ravel()
+    return jnp.sum(jnp.abs(x[:6] - x[7:8])) + jnp.sum(jnp.maximum(x[10:] * x[9:10], 0.1 * x[10:]))
+
+
 def variation(w):
     """No row stands for itself, and those of the two sums are of two lengths."""
     x = w[1].ravel()
@@ -66,7 +85,8 @@ def whole(w):
     return jnp.sum(jax.nn.relu(hidden)) + jnp.sum(jnp.sort(w[1], axis=0)[0])
 
 
-PROGRAMS = [network, by_rows, mapped, convolutions, recurrent, variation, pairs, whole]
+PROGRAMS = [network, by_rows, mapped, convolutions, recurrent, attention, pivot, variation]
+PROGRAMS += [pairs, whole, biased]
 
 
 @pytest.mark.parametrize("f", PROGRAMS)
@@ -89,6 +109,7 @@ def test_rows_are_those_of_the_program(f, seed):
 
 
 COUNTS = {network: 12, by_rows: 12, mapped: 12, convolutions: 10, recurrent: 9, variation: 20}
+COUNTS |= {attention: 9, biased: 12}
 
 
 @pytest.mark.parametrize(("f", "count"), COUNTS.items())

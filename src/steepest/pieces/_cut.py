@@ -43,9 +43,10 @@ def cut_inputs(
 def _elementwise(
     shapes: list[tuple[int, ...]], shape: tuple[int, ...], params: Params, cut: Cut
 ) -> tuple[Cuts, Params] | None:
-    if any(each not in (shape, ()) for each in shapes):
+    """An input may be one number, or have one row for all of the output's."""
+    if any(len(each) not in (0, len(shape)) for each in shapes):
         return None
-    return [cut if each else None for each in shapes], params
+    return [cut if each and each[cut.axis] > 1 else None for each in shapes], params
 
 
 def _broadcast(
