@@ -63,7 +63,9 @@ def attention(w):
 def pivot(w):
     """One number beside all others."""
     x = w[1].ravel()
-    return jnp.sum(jnp.abs(x[:6] - x[7:8])) + jnp.sum(jnp.maximum(x[10:] * x[9:10], 0.1 * x[10:]))
+    chosen = jnp.where(np.arange(6) % 2, x[8:9], x[:6])
+    kinks = jnp.abs(x[:6] - x[7:8]), jnp.abs(chosen), jnp.maximum(x[10:] * x[9:10], 0.1 * x[10:])
+    return sum(map(jnp.sum, kinks))
 
 
 def variation(w):
