@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from steepest.flow._held_rows import held_rows
 from steepest.flow._mode import Arguments
 from steepest.flow._projection import nearest, projected, tangential
 from steepest.flow._scales import Scales
 from steepest.pieces._gated import Gated
 
 NOISE = 64 * float(np.finfo(np.float64).eps)
-_CHUNK = 2  # rows that are computed together
 _NEWTON = 8
 _GAIN = 0.03
 _ACROSS = 1e-3  # a direction at random has less of a gradient once in a thousand times
@@ -154,49 +154,11 @@ class Fields:
     def slope(self, y: Any, weights: Any) -> Any:
         return jax.grad(lambda y: self.program(y, weights)[0])(y)
 
-    def value_and_keys(self, y: Any, weights: Any) -> tuple[Any, Any]:
-        return self.program(y, weights)[:2]
-
     # ---- what is held
-
-    def rows(self, y: Any, mode: Arguments) -> tuple[Any, Any, Any]:
-        """(∇(key_base − key_other) of each held pair as a unit vector, their lengths, these
-        differences), a few at a time; 0 for padding, and where a gradient is 0."""
-        rows = self.gated.rows
-        if rows is None:
-            keys, pull = jax.vjp(lambda y: self.program(y, mode.weights)[1], y)
-            by_key = lambda base: (keys, pull, jnp.arange(self.gated.size))
-        else:
-            leaves = self.gated.program.leaves
-
-            def by_key(base: Any) -> tuple[Any, Any, Any]:
-                row = jnp.asarray(rows.row)[base]
-                keys = lambda y: rows(leaves(y), mode.weights, row)
-                return *jax.vjp(keys, y), jnp.asarray(rows.place)
-
-        def one(base: Any, other: Any) -> Any:
-            keys, pull, place = by_key(base)
-            base, other = place[base], place[other]
-            along = jnp.zeros_like(keys).at[base].add(1.0).at[other].add(-1.0)
-            return *pull(along), keys[base] - keys[other]
-
-        def some(i: Any, found: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-            start = i * _CHUNK
-            part = lambda a: lax.dynamic_slice_in_dim(jnp.asarray(a), start, _CHUNK)
-            put = lambda a, new: lax.dynamic_update_slice_in_dim(a, new, start, 0)
-            new, gaps = jax.vmap(one)(part(mode.base), part(mode.other))
-            length = jnp.where(part(mode.held), jnp.linalg.norm(new, axis=1), 0.0)
-            unit = jnp.where(length > 0, new.T / jnp.where(length > 0, length, 1.0), 0.0).T
-            gaps = jnp.where(part(mode.held), gaps, 0.0)
-            return tuple(map(put, found, (unit, length, gaps)))
-
-        chunks = (jnp.sum(mode.held) + _CHUNK - 1) // _CHUNK
-        none = jnp.zeros(len(mode.base))
-        return lax.fori_loop(0, chunks, some, (jnp.zeros((len(none), y.size)), none, none))
 
     def held(self, y: Any, mode: Arguments) -> Held:
         slope = self.slope(y, mode.weights)
-        rows, lengths, gaps = self.rows(y, mode)
+        rows, lengths, gaps = held_rows(self.gated, y, mode)
         gaps = gaps / jnp.where(lengths > 0, lengths, 1.0)
         return Held(rows, lengths, gaps, slope, *projected(slope, rows, jnp.sum(mode.held)))
 
@@ -206,7 +168,7 @@ class Fields:
             return -slope
 
         def tangent() -> Any:
-            rows, *_ = self.rows(y, mode)
+            rows, *_ = held_rows(self.gated, y, mode)
             return tangential(slope, rows, jnp.sum(mode.held))
 
         return -lax.cond(mode.held[0], tangent, lambda: slope)
@@ -327,7 +289,8 @@ class Fields:
         The derivative of the gradient in a weight is −p_i ∇z_i; its component and that of ∇z_i in
         a direction at random give p_i, or in the better of two, where the first is across ∇z_i.
         """
-        in_weights = jax.grad(self.value_and_keys, argnums=1, has_aux=True)
+        value_and_keys = lambda y, weights: self.program(y, weights)[:2]
+        in_weights = jax.grad(value_and_keys, argnums=1, has_aux=True)
         is_gate = jnp.asarray(self.is_gate)[mode.other]
         directions = jnp.asarray(self.directions)
 
@@ -391,7 +354,7 @@ class Fields:
 
     def tied(self, y: Any, mode: Arguments) -> Tied:
         """Under the mode's own weights."""
-        rows, lengths, _ = self.rows(y, mode)
+        rows, lengths, _ = held_rows(self.gated, y, mode)
         return Tied(self.turns(y, jnp.asarray(mode.weights), mode, lengths), rows)
 
     def turn(self, y: Any, weights: Any, step: Any, along: Any) -> Any:

@@ -76,11 +76,16 @@ def _reshape(
     return None
 
 
-def _squeeze(
-    shapes: list[tuple[int, ...]], shape: tuple[int, ...], params: Params, cut: Cut
-) -> tuple[Cuts, Params]:
-    kept = [axis for axis in range(len(shapes[0])) if axis not in params["dimensions"]]
-    return [cut.on(kept[cut.axis])], params
+def _without(which: str) -> Rule:
+    """A step that takes away the axes that a parameter names."""
+
+    def rule(
+        shapes: list[tuple[int, ...]], shape: tuple[int, ...], params: Params, cut: Cut
+    ) -> tuple[Cuts, Params]:
+        kept = [axis for axis in range(len(shapes[0])) if axis not in params[which]]
+        return [cut.on(kept[cut.axis])], params
+
+    return rule
 
 
 def _slice(
@@ -107,13 +112,6 @@ def _stack(
     if cut.axis == params["axis"]:
         return None
     return [cut.on(cut.axis - (cut.axis > params["axis"]))] * len(shapes), params
-
-
-def _reduction(
-    shapes: list[tuple[int, ...]], shape: tuple[int, ...], params: Params, cut: Cut
-) -> tuple[Cuts, Params]:
-    kept = [axis for axis in range(len(shapes[0])) if axis not in params["axes"]]
-    return [cut.on(kept[cut.axis])], params
 
 
 def _product(
@@ -153,12 +151,12 @@ _RULES: dict[str, Rule] = {
     "broadcast_in_dim": _broadcast,
     "transpose": _transpose,
     "reshape": _reshape,
-    "squeeze": _squeeze,
+    "squeeze": _without("dimensions"),
     "slice": _slice,
     "concatenate": _concatenate,
     "stack": _stack,
-    "reduce_sum": _reduction,
-    "reduce_prod": _reduction,
+    "reduce_sum": _without("axes"),
+    "reduce_prod": _without("axes"),
     "dot_general": _product,
     "conv_general_dilated": _convolution,
 }

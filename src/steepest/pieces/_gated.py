@@ -28,13 +28,13 @@ from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import _smooth as smooth
-from steepest.pieces._case_control import branched, row_of, stacked
+from steepest.pieces._case_control import branch_taken, written_out
 from steepest.pieces._case_rules import is_small, with_cases
 from steepest.pieces._cases import MOST, Atom, Cases, truth
 from steepest.pieces._choices import CHOICES, COMPARISONS, EQUALITIES
 from steepest.pieces._compound import MADE_OF, mixed
 from steepest.pieces._double import called_jaxpr, evaluate_equation, is_identity
-from steepest.pieces._interpret import interpret, scan_counts
+from steepest.pieces._interpret import interpret
 from steepest.pieces._margins import PAIRED, Margins, outcomes
 from steepest.pieces._named import NAMED
 from steepest.pieces._peaks import Peak, Peaks, follow, is_peak, negated
@@ -46,7 +46,6 @@ from steepest.pieces._sorting import ascending
 from steepest.pieces._source import defined_by_jax, user_line
 from steepest.pieces._squares import squared_entries
 
-_LONGEST_SCAN = 1000
 _WORTH = 0.25  # the largest share of the work of all keys for which rows are by themselves
 
 
@@ -187,9 +186,9 @@ class _Run:
         if is_identity(eqn):
             return inputs
         if name == "scan":
-            return self.scan(eqn, inputs)
+            return written_out(self, eqn, inputs)
         if name == "cond":
-            return self.cond(eqn, inputs)
+            return branch_taken(self, eqn, inputs)
         if any(isinstance(value, Places) for value in values):
             self.refuse(eqn, *values)
         if any(isinstance(value, Cases) for value in values):
@@ -356,44 +355,6 @@ class _Run:
                 f"{user_line(self.call or eqn)}: this is a gap in the rules; please report it."
             )
         return site
-
-    def scan(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
-        """Written out, since each step has choices of its own."""
-        p = eqn.params
-        (n_consts, n_carry), length = scan_counts(p), p["length"]
-        if length > _LONGEST_SCAN:
-            raise UnsupportedPrimitiveError(
-                f"a scan of {length} steps at {user_line(eqn)} is too long to follow a flow "
-                f"through; at most {_LONGEST_SCAN}."
-            )
-        consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
-        xs = inputs[n_consts + n_carry :]
-        outs = []
-        for t in reversed(range(length)) if p["reverse"] else range(length):
-            row = [(row_of(self, x, t), varies) for x, varies in xs]
-            results = self.jaxpr(p["jaxpr"], [*consts, *carry, *row])
-            carry = results[:n_carry]
-            outs.append(results[n_carry:])
-        if p["reverse"]:
-            outs.reverse()
-        columns = [
-            (stacked(self, eqn, [v for v, _ in column]), any(varies for _, varies in column))
-            for column in zip(*outs, strict=True)
-        ]
-        return [*carry, *columns]
-
-    def cond(self, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
-        (which, varies), *operands = inputs
-        branches = eqn.params["branches"]
-        if not varies:
-            index = jnp.clip(which, 0, len(branches) - 1)
-            if isinstance(index, Tracer):
-                self.refuse(eqn)
-            return self.jaxpr(branches[int(index)], operands)
-        if not isinstance(which, Cases):
-            self.refuse(eqn)
-        outs = [self.jaxpr(branch, operands) for branch in branches]
-        return [(branched(which, column), True) for column in zip(*outs, strict=True)]
 
 
 def _joined(parts: list[Any]) -> Any:
