@@ -44,6 +44,14 @@ def test_a_quadratic_needs_nobody():
     assert c.measured[0] / c.measured[1] == pytest.approx(2, rel=0.05)
 
 
+def test_steps_that_leave_float64_speak_neither_for_nor_against():
+    """η = 1/400 for λ = 2,000: each step multiplies by −4 and f is beyond 1e308 in 256."""
+    p = st.Problem(lambda x: 1e3 * jnp.sum(x**2), np.ones(2))
+    c = st.theorems.gradient_inclusion_limit(p, 1.0, [200, 400])
+    assert c.holds is None
+    assert np.isnan(c.measured).all() and np.isfinite(c.bound).all()
+
+
 @pytest.mark.parametrize("counts", [[20, 10], [0], [1.5]])
 def test_bad_counts(counts):
     p = st.Problem(lambda x: jnp.abs(x), 1.0)

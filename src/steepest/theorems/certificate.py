@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 
 class Evidence(StrEnum):
@@ -109,13 +109,20 @@ class Certificate:
 
     @property
     def ratios(self) -> Float[np.ndarray, " n"]:
-        """left / (right + allowance) at each step; 0/0 is 0, and a NaN on either side is ∞."""
+        """left / (right + allowance) at each step; 0/0 is 0, and ∞ where they do not compare."""
         right = self.bound + self.allowance
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(right > 0, self.measured / right, np.inf)
         ratio = np.where(np.isposinf(right) & np.isfinite(self.measured), 0.0, ratio)
         ratio = np.where((self.measured <= 0) & (right >= self.measured), 0.0, ratio)
-        return np.where(np.isnan(self.measured) | np.isnan(right) | np.isnan(ratio), np.inf, ratio)
+        return np.where(self._incomparable | np.isnan(ratio), np.inf, ratio)
+
+    @property
+    def _incomparable(self) -> Bool[np.ndarray, " n"]:
+        """Where a side is NaN or both are beyond float64: no order to be told there."""
+        right = self.bound + self.allowance
+        both = np.isposinf(self.measured) & np.isposinf(right)
+        return np.isnan(self.measured) | np.isnan(right) | both
 
     @property
     def worst(self) -> int | None:
@@ -136,17 +143,17 @@ class Certificate:
     def holds(self) -> bool | None:
         """Whether the theorem is confirmed: every hypothesis stands and left ≤ right throughout.
 
-        None where nothing speaks against it but a hypothesis is unknown, a side is NaN somewhere,
-        or nothing was compared.
+        None where nothing speaks against it but a hypothesis is unknown, or nothing was compared,
+        somewhere or at all: a side is NaN, or both are beyond float64.
         """
         if self.violated or any(part.holds is False for part in self.parts):
             return False
-        nan = np.isnan(self.measured) | np.isnan(self.bound + self.allowance)
-        if np.any(self.ratios[~nan] > 1.0):
+        if np.any(self.ratios[~self._incomparable] > 1.0):
             return False
         unknown = any(h.evidence is Evidence.UNKNOWN for h in self.hypotheses)
         unknown = unknown or any(part.holds is None for part in self.parts)
-        return None if unknown or np.any(nan) or self.slack is None else True
+        unknown = unknown or bool(np.any(self._incomparable))
+        return None if unknown or self.slack is None else True
 
     def __bool__(self) -> bool:
         return self.holds is True

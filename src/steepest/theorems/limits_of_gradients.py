@@ -25,7 +25,7 @@ from steepest.theorems.problem import Problem
 from steepest.theorems.registry import theorem
 from steepest.theorems.rounding import EPS
 from steepest.theorems.sampling import generator
-from steepest.theorems.vectors import flat, in_words, split
+from steepest.theorems.vectors import flat, in_words, lengths, split
 
 _STATEMENT = Statement(
     name="limits_of_gradients",
@@ -99,13 +99,10 @@ def limits_of_gradients(p: Problem, samples: int = 50, key: Array | None = None)
             )
             return nothing_compared(_STATEMENT, (exact, unknown))
         near = [differential.distance(g) for g in gradients[:samples]]
-        reached = [
-            np.linalg.norm(g - piece.gradient)
-            for g, piece in zip(gradients[samples:], pieces, strict=True)
-        ]
+        reached = lengths(gradients[samples:] - np.array([piece.gradient for piece in pieces]))
         worst.append(max([*near, *reached]))
         bound.append(2 * r * float(np.max(curvatures)))
-        largest = float(np.max(np.linalg.norm(gradients, axis=1)))
+        largest = float(np.max(lengths(gradients)))
         allowed.append(1e-9 * (1 + largest) + 64 * EPS * largest * size / r)
     return Certificate(
         statement=_STATEMENT,
