@@ -75,6 +75,60 @@ def test_a_jump_near_the_point_is_refused():
         subgradient(lambda x: jnp.where(x[0] > 0, x[1], 0.0))(jnp.zeros(2))
 
 
+STEPPED = {
+    "a margin that is least at x": lambda x: 2 * jnp.abs(x[0]) + x[1],
+    "a maximum": lambda x: jnp.maximum(x[0] + x[1], x[1] - x[0]),
+    "a norm": lambda x: 2 * jnp.linalg.norm(x) + x[1],
+    "positive terms": lambda x: x[0] ** 2 + jnp.exp(-2 * x[1] ** 2) - 1,
+    "positive terms, not zero": lambda x: x[0] ** 2 + jnp.exp(-2 * x[1] ** 2),
+}
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_a_jump_that_neither_the_direction_nor_its_reverse_leads_to(name):
+    """Beside x the margin grows both along d and along −d for many d, and falls elsewhere."""
+    margin = STEPPED[name]
+    least = float(margin(jnp.zeros(2)))
+    for f in (
+        lambda x: jnp.where(margin(x) >= least, 5.0, 0.0) + x[0],
+        lambda x: jnp.array([0.0, 5.0])[(margin(x) >= least).astype(int)] + x[0],
+    ):
+        taken = jax.jit(lambda key, f=f: subgradient(f, key=key)(jnp.zeros(2)))
+        for found in [taken(key) for key in jax.random.split(jax.random.key(1), 40)]:
+            assert np.isnan(np.asarray(found)).all()
+
+
+# Functions of one number, whatever its way through truth values, indices and branches.
+OF_ONE_NUMBER = {
+    "select": lambda u: jnp.select([u < 0, u < 1], [-u, 2 * u], 3 * u - 1),
+    "piecewise": lambda u: jnp.piecewise(u, [u < 0], [lambda t: -t, lambda t: 2 * t]) + relu(u - 1),
+    "switch": lambda u: jax.lax.switch(
+        (u < 0).astype(int) + (u < 1), [lambda t: 3 * t - 1, lambda t: 2 * t, lambda t: -t], u
+    ),
+    "table": lambda u: jnp.array([-1.0, 2.0])[(u > 0).astype(int)] * u,
+    "interp": lambda u: jnp.interp(
+        u, jnp.array([-1.0, 0.0, 1.0, 2.0]), jnp.array([1.0, 0.0, 2.0, 5.0])
+    ),
+    "digitize": lambda u: (
+        jnp.array([-1.0, 2.0, 3.0])[jnp.digitize(u, jnp.array([0.0, 1.0]))] * u
+        - jnp.where(u >= 1, 1.0, 0.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE_NUMBER)
+@pytest.mark.parametrize("at", [0.0, 1.0])
+def test_a_function_of_one_number_that_is_stepped_together(name, at):
+    g = OF_ONE_NUMBER[name]
+    f = lambda x: g(x[1]) + x[0] ** 2
+    found = np.asarray(subgradient(f)(jnp.array([1.0, at])))
+    assert found[0] == pytest.approx(2)
+    assert found[1] in ((-1.0, 2.0) if at == 0 else (2.0, 3.0))
+    jumping = lambda x: g(x[1]) + jnp.where(x[1] > at, 1.0, 0.0)
+    with pytest.raises(NotLocallyLipschitzError):
+        subgradient(jumping)(jnp.array([1.0, at]))
+
+
 def test_norms_at_zero_give_unit_vectors():
     assert float(jnp.linalg.norm(subgradient(jnp.linalg.norm)(jnp.zeros(3)))) == pytest.approx(1)
     f = lambda x: jnp.linalg.norm(x[:2]) + jnp.linalg.norm(x[2:])

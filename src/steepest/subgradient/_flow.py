@@ -19,6 +19,7 @@ from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import scan_counts
 from steepest.subgradient._flat import Step
 from steepest.subgradient._reading import Reading
+from steepest.subgradient._roots import Root, single_root
 from steepest.subgradient._value import Value, constant, either
 
 
@@ -54,6 +55,7 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
             break
         moving = wider
     children: list[Reading] = []
+    root = single_root(inputs)
 
     def packed(values: list[Value], flags: list[bool]) -> list[Any]:
         return [
@@ -62,10 +64,11 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
         ]
 
     def unpacked(child: Reading, parts: Any, flags: list[bool]) -> list[Value]:
-        return [
+        values = [
             child.restored(part) if flag else constant(part[0])
             for part, flag in zip(parts, flags, strict=True)
         ]
+        return _of_one_number(child, root, values)
 
     of_xs = [v.varies for v in xs]
     of_ys: list[bool] = []
@@ -97,7 +100,9 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
     _adopt(read, children[-1], winners, [jnp.any(flag) for flag in flags])
     return [
         *unpacked(read, last, moving),
-        *[_unstacked(read, part, flag) for part, flag in zip(ys, of_ys, strict=True)],
+        *_of_one_number(
+            read, root, [_unstacked(read, part, flag) for part, flag in zip(ys, of_ys, strict=True)]
+        ),
     ]
 
 
@@ -176,14 +181,19 @@ def _cond(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
         read.found.jumps += child.found.jumps
         read.found.norms += child.found.norms
     outs = [read.restored(part) for part in parts]
-    roots = {v.root for v in inputs if v.varies}
     for out in outs:
         out.unproved = either(out.unproved, index.unproved)
         out.jumped = either(out.jumped, index.jumped)
-        if len(roots) == 1 and all(v.shape == () for v in [*inputs, out]) and index.root:
-            # A function of one number, like an elementwise step.
-            out.root = index.root
-            read.close(out)
+    return _of_one_number(read, single_root(inputs), outs)
+
+
+def _of_one_number(read: Reading, root: Root | None, outs: list[Value]) -> list[Value]:
+    """The outcome of a body whose inputs are all functions of one number, if so."""
+    if root is not None:
+        for out in outs:
+            if out.varies:
+                out.root = root
+                read.close(out)
     return outs
 
 

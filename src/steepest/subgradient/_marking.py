@@ -21,7 +21,7 @@ from steepest.subgradient._flat import Apply
 from steepest.subgradient._masks import spread
 from steepest.subgradient._plain import room
 from steepest.subgradient._reading import Reading
-from steepest.subgradient._roots import MovedRoot, Root, rooted
+from steepest.subgradient._roots import MovedRoot, Root, rooted, single_root
 from steepest.subgradient._value import Value, either, eps_of
 
 
@@ -72,16 +72,18 @@ class Marking(Reading):
     def set_roots(
         self, name: str, params: Any, inputs: list[Value], outs: list[Value], apply: Apply
     ) -> None:
-        varying = [v for v in inputs if v.varies]
-        roots = {v.root for v in varying}
-        if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
+        roots = {v.root for v in inputs if v.varies}
+        if (single := single_root(inputs)) is not None:
+            for out in outs:
+                out.root = single
+        elif name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
             if len(roots) == 1 and None not in roots:
                 outs[0].root = roots.pop()
         elif name in smooth.MOVES and len(inputs) == 1 and len(outs) == 1 and None not in roots:
             (root,) = roots
             key = (name, str(params), id(root))
             if key not in self.moved:
-                self.moved[key] = (root, MovedRoot(root, apply))
+                self.moved[key] = (root, MovedRoot(root, apply, outs[0].shape))
             outs[0].root = self.moved[key][1]
         for out in outs:
             if out.root is None:
@@ -94,4 +96,4 @@ class Marking(Reading):
         array = out.array if out.is_float else out.array.astype(jnp.int32)
         gap = lax.pmax(array, self.sides) - lax.pmin(array, self.sides)
         allowed = room(out, eps_of([out])) if out.is_float else 0
-        out.jumped = out.jumped & ~((gap <= allowed) & out.root.usable)
+        out.jumped = out.jumped & ~((gap <= allowed) & out.root.usable(self.sides))
