@@ -129,6 +129,18 @@ def test_a_function_of_one_number_that_is_stepped_together(name, at):
         subgradient(jumping)(jnp.array([1.0, at]))
 
 
+@pytest.mark.parametrize("name", ["select", "piecewise", "table"])
+def test_many_such_numbers_at_once(name):
+    f = lambda x: jnp.sum(OF_ONE_NUMBER[name](x.T))
+    x = jnp.array([[0.0, 1.0, 0.5], [-2.0, 1.0, 0.0]])
+    found = np.asarray(subgradient(f)(x))
+    assert set(found[[0, 1], [0, 2]]) <= {-1.0, 2.0}
+    assert set(found[:, 1]) <= {2.0, 3.0}
+    assert (found[0, 2], found[1, 0]) == (2.0, -1.0)
+    with pytest.raises(NotLocallyLipschitzError):
+        subgradient(lambda x: f(x) + jnp.sum(jnp.where(x > 0, 1.0, 0.0)))(x)
+
+
 def test_norms_at_zero_give_unit_vectors():
     assert float(jnp.linalg.norm(subgradient(jnp.linalg.norm)(jnp.zeros(3)))) == pytest.approx(1)
     f = lambda x: jnp.linalg.norm(x[:2]) + jnp.linalg.norm(x[2:])

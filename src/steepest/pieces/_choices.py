@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from steepest.pieces._host import namespace
 
 Params = dict[str, Any]
@@ -37,7 +39,8 @@ class Choice:
         sign: +1 where the largest key is the output (max, abs), −1 where minus it is (min).
         freeze: values at the point → what a frozen piece must remember of them (the integer that a
             floor rounds to).
-        at_equality: the outcome where the keys are equal all over a neighbourhood.
+        at_equality: (data, flat place) → the outcome where the keys are equal all over a
+            neighbourhood.
     """
 
     keys: Keys
@@ -45,7 +48,7 @@ class Choice:
     continuous: bool = False
     sign: float = 1.0
     freeze: Callable[[list[Any], Params], Any] = lambda values, params: None
-    at_equality: int = 0
+    at_equality: Callable[[Any, int], int] = lambda data, place: 0
 
 
 def _pick(keys: Any, pattern: Any) -> Any:
@@ -77,6 +80,10 @@ def _with_negative(v: list[Any], params: Params, data: Any) -> Any:
     return namespace(*v).stack([v[0], -v[0]])
 
 
+def _zero_and_both(v: list[Any], params: Params, data: Any) -> Any:
+    return namespace(*v).stack([0 * v[0], v[0], -v[0]])
+
+
 def _along_axes(sign: float) -> Keys:
     def keys(v: list[Any], params: Params, data: Any) -> Any:
         axes = tuple(params["axes"])
@@ -91,7 +98,7 @@ def _comparison(winner: int, at_equality: int) -> Choice:
     return Choice(
         _pair(1.0),
         lambda v, params, data, p: namespace(p).asarray(p) == winner,
-        at_equality=at_equality,
+        at_equality=lambda data, place: at_equality,
     )
 
 
@@ -100,7 +107,10 @@ def _index(v: list[Any], params: Params, data: Any, p: Any) -> Any:
 
 
 def _step(
-    threshold: Callable[[Any], Any], above: Callable[[Any], Any], below: Callable[[Any], Any]
+    name: str,
+    threshold: Callable[[Any], Any],
+    above: Callable[[Any], Any],
+    below: Callable[[Any], Any],
 ) -> Choice:
     """A step function: near the point one threshold matters, and the values on its two sides."""
 
@@ -108,10 +118,15 @@ def _step(
         t = threshold(v[0])
         return t, above(t), below(t)
 
+    def at_equality(data: Any, place: int) -> int:
+        t, over, _ = (np.asarray(part, np.float64).reshape(-1)[place] for part in data)
+        return int(getattr(np, name)(t) != over)
+
     return Choice(
         lambda v, params, data: namespace(*v).stack(namespace(*v).broadcast_arrays(v[0], data[0])),
         lambda v, params, data, p: _where(p, data[1], data[2]),
         freeze=freeze,
+        at_equality=at_equality,
     )
 
 
@@ -146,11 +161,16 @@ CHOICES: dict[str, Choice] = {
     "argmin": Choice(_along_axes(-1.0), _index),
     "sign": Choice(_with_negative, lambda v, params, data, p: _where(p, 1.0, -1.0)),
     # Steps.
-    "floor": _step(_nearest, lambda t: t, lambda t: t - 1),
-    "ceil": _step(_nearest, lambda t: t + 1, lambda t: t),
-    "round": _step(_half, lambda t: t + 0.5, lambda t: t - 0.5),
-    "trunc": _step(_nearest, lambda t: t + (t < 0), lambda t: t - (t > 0)),
+    "floor": _step("floor", _nearest, lambda t: t, lambda t: t - 1),
+    "ceil": _step("ceil", _nearest, lambda t: t + 1, lambda t: t),
+    "round": _step("round", _half, lambda t: t + 0.5, lambda t: t - 0.5),
+    "trunc": _step("trunc", _nearest, lambda t: t + (t < 0), lambda t: t - (t > 0)),
 }
+# A sign whose operand may be zero all over a piece: then, and only then, the first of three wins.
+SIGN = Choice(
+    _zero_and_both,
+    lambda v, params, data, p: _where(p, 0.0, _where(namespace(p).asarray(p) - 1, 1.0, -1.0)),
+)
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "lt_to", "le_to"})
 # A step's two sides are equal in value where trunc passes zero, so this is not a tie of it.
 NO_TIE_AT_ZERO = frozenset({"trunc"})

@@ -199,11 +199,12 @@ def _switch_for(
 ) -> int:
     """The switch of a tied place: a new one, or the one of an equal comparison before."""
     same: Any = None
+    at_equality = row.at_equality(node.data, place)
     if not row.continuous and node.name in COMPARISONS:
-        same = (tuple(fingerprint(n) for n in inputs), place, row.at_equality)
+        same = (tuple(fingerprint(n) for n in inputs), place, at_equality)
         if same in walk.known:
             return walk.known[same]
-    at_equality = row.at_equality if len(outcomes) > row.at_equality else 0
+    at_equality = at_equality if len(outcomes) > at_equality else 0
     index = len(walk.tape.switches)
     address = (number, place)
     walk.tape.switches.append(

@@ -14,8 +14,9 @@ import numpy as np
 from jax import lax
 
 from steepest.errors import UnsupportedPrimitiveError
-from steepest.pieces._choices import CHOICES
+from steepest.pieces._choices import CHOICES, SIGN
 from steepest.pieces._host import namespace
+from steepest.pieces._identity import not_identically_zero
 from steepest.pieces._linear_algebra import lu
 from steepest.pieces._number import Number, constant
 
@@ -23,6 +24,16 @@ from steepest.pieces._number import Number, constant
 def _clamp(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
     low, x, high = inputs
     return [walk.primitive("max", [low, walk.primitive("min", [x, high], line)], line)]
+
+
+def _sign(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
+    (x,) = inputs
+    row = CHOICES["sign"]
+    if x.upstream or x.labels is not None:
+        row = SIGN
+    elif np.any(np.abs(x.value) <= walk.tolerance(2 * np.abs(x.size), x.eps)):
+        row = row if np.all(not_identically_zero(walk, x)) else SIGN
+    return [walk.choose("sign", row, {}, inputs, line)]
 
 
 def _rem(walk: Any, params: dict[str, Any], inputs: list[Number], line: str) -> list[Number]:
@@ -317,6 +328,7 @@ def _targets(
 COMPOSED: dict[str, Any] = {
     "clamp": _clamp,
     "rem": _rem,
+    "sign": _sign,
     "cummax": _cumulative("max"),
     "cummin": _cumulative("min"),
     "reduce_window_max": _window("reduce_max", 1.0),

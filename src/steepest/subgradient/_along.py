@@ -228,6 +228,7 @@ class Along(Marking):
         index, open_, _ = winners_along(keys, sizes, series, spans, eps_of([x]))
         _, near = plain_winners(keys, sizes, eps_of([x]))
         out = self.jump(index.astype(params["index_dtype"]), near, open_, [], line, "argmax")
+        self.set_roots("argmax", params, [x], [out], lambda v: v)
         for mark in ("unproved", "jumped"):
             mask = getattr(x, mark)
             if mask is not None:

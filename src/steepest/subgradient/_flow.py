@@ -19,7 +19,7 @@ from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces import scan_counts
 from steepest.subgradient._flat import Step
 from steepest.subgradient._reading import Reading
-from steepest.subgradient._roots import Root, single_root
+from steepest.subgradient._roots import Of, single
 from steepest.subgradient._value import Value, constant, either
 
 
@@ -55,7 +55,7 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
             break
         moving = wider
     children: list[Reading] = []
-    root = single_root(inputs)
+    of = single(inputs)
 
     def packed(values: list[Value], flags: list[bool]) -> list[Any]:
         return [
@@ -68,7 +68,7 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
             child.restored(part) if flag else constant(part[0])
             for part, flag in zip(parts, flags, strict=True)
         ]
-        return _of_one_number(child, root, values)
+        return _of_one_number(child, of, values)
 
     of_xs = [v.varies for v in xs]
     of_ys: list[bool] = []
@@ -101,7 +101,7 @@ def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
     return [
         *unpacked(read, last, moving),
         *_of_one_number(
-            read, root, [_unstacked(read, part, flag) for part, flag in zip(ys, of_ys, strict=True)]
+            read, of, [_unstacked(read, part, flag) for part, flag in zip(ys, of_ys, strict=True)]
         ),
     ]
 
@@ -184,15 +184,15 @@ def _cond(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Val
     for out in outs:
         out.unproved = either(out.unproved, index.unproved)
         out.jumped = either(out.jumped, index.jumped)
-    return _of_one_number(read, single_root(inputs), outs)
+    return _of_one_number(read, single(inputs), outs)
 
 
-def _of_one_number(read: Reading, root: Root | None, outs: list[Value]) -> list[Value]:
+def _of_one_number(read: Reading, of: Of | None, outs: list[Value]) -> list[Value]:
     """The outcome of a body whose inputs are all functions of one number, if so."""
-    if root is not None:
+    if of is not None:
         for out in outs:
             if out.varies:
-                out.root = root
+                out.root = of.everywhere(len(out.shape))
                 read.close(out)
     return outs
 

@@ -17,11 +17,12 @@ from steepest.subgradient._agreement import (
     picks_what_it_compared,
     vanishes,
 )
+from steepest.subgradient._axes import carried, identity, looked_up
 from steepest.subgradient._flat import Apply
 from steepest.subgradient._masks import spread
 from steepest.subgradient._plain import room
 from steepest.subgradient._reading import Reading
-from steepest.subgradient._roots import MovedRoot, Root, rooted, single_root
+from steepest.subgradient._roots import MovedRoot, Of, Root, common, rooted
 from steepest.subgradient._value import Value, either, eps_of
 
 
@@ -31,7 +32,7 @@ class Marking(Reading):
     def __init__(self, sides: str | None):
         super().__init__()
         self.sides = sides
-        self.moved: dict[Any, tuple[Root, Root]] = {}
+        self.moved: dict[Any, Root] = {}
 
     def spread_marks(
         self,
@@ -72,26 +73,35 @@ class Marking(Reading):
     def set_roots(
         self, name: str, params: Any, inputs: list[Value], outs: list[Value], apply: Apply
     ) -> None:
-        roots = {v.root for v in inputs if v.varies}
-        if (single := single_root(inputs)) is not None:
-            for out in outs:
-                out.root = single
-        elif name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
-            if len(roots) == 1 and None not in roots:
-                outs[0].root = roots.pop()
-        elif name in smooth.MOVES and len(inputs) == 1 and len(outs) == 1 and None not in roots:
-            (root,) = roots
-            key = (name, str(params), id(root))
-            if key not in self.moved:
-                self.moved[key] = (root, MovedRoot(root, apply, outs[0].shape))
-            outs[0].root = self.moved[key][1]
+        of = common(inputs)
         for out in outs:
+            out.root = None if of is None else self.root_of(name, params, inputs, out, of, apply)
             if out.root is None:
                 rooted(out)
 
+    def root_of(
+        self, name: str, params: Any, inputs: list[Value], out: Value, of: Of, apply: Apply
+    ) -> Of | None:
+        """What the outcome of a step is a function of whose inputs are functions of `of`."""
+        if of.single:
+            return of.everywhere(len(out.shape))
+        before = next(v.shape for v in inputs if v.varies)
+        if name == "gather" and not inputs[0].varies:
+            axes = looked_up(params, out.shape, of.axes)
+        else:
+            axes = carried(name, params, before, out.shape, of.axes)
+        if axes is not None:
+            return of.along(axes)
+        if name not in smooth.MOVES or len(inputs) != 1:
+            return None
+        key = (name, str(params), of)
+        if key not in self.moved:
+            self.moved[key] = MovedRoot(of, apply, before, out.shape)
+        return Of(self.moved[key], identity(out.shape))
+
     def close(self, out: Value) -> None:
         """End the mark where a function of one number agrees on both sides of its value."""
-        if out.jumped is None or self.sides is None or out.root.value is out:
+        if out.jumped is None or self.sides is None or out.root.root.value is out:
             return
         array = out.array if out.is_float else out.array.astype(jnp.int32)
         gap = lax.pmax(array, self.sides) - lax.pmin(array, self.sides)

@@ -7,26 +7,27 @@ function of it that agrees on both sides does not jump there.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 
 from steepest.pieces._walk import TIE_FACTOR
+from steepest.subgradient._axes import Axes, identity
 from steepest.subgradient._flat import Apply
 from steepest.subgradient._value import Value, eps_of
 
 
 class Root:
-    """What other numbers are functions of: elementwise, or altogether where it is a *single* one.
+    """What other numbers are functions of.
 
     `turns`: where d and −d, two of the three `sides` that are read at once, lead to both sides of
     its value.
     """
 
     def __init__(self, value: Value):
-        self.value = value
-        self.single = math.prod(value.shape) == 1
+        self.value, self.shape = value, value.shape
 
     def turns(self, sides: str) -> Any:
         v = self.value
@@ -46,34 +47,68 @@ class Root:
     def usable(self, sides: str) -> Any:
         """Where a mark may end: it turns, and does not jump itself."""
         jumped = self.value.jumped
-        usable = self.turns(sides) if jumped is None else self.turns(sides) & ~jumped
-        return usable.reshape(()) if self.single else usable
+        return self.turns(sides) if jumped is None else self.turns(sides) & ~jumped
 
 
 def _on_some(mask: Any, sides: str) -> Any:
     return lax.pmax(mask.astype(jnp.int32), sides) > 0
 
 
-class MovedRoot(Root):
-    """A root whose numbers were moved about; `shape`: that of what came of it."""
+@dataclass(frozen=True)
+class Of:
+    """That each number of an array is a function of one number of a root.
 
-    def __init__(self, root: Root, apply: Apply, shape: tuple[int, ...]):
-        super().__init__(root.value)
-        self.root, self.apply = root, apply
-        self.single = math.prod(shape) == 1
+    `axes`: the root's axis that each axis of the array runs along; see `_axes`.
+    """
+
+    root: Root
+    axes: Axes
+
+    @property
+    def single(self) -> bool:
+        """Whether all are functions of the same number."""
+        return math.prod(self.root.shape) == 1
+
+    def along(self, axes: Axes) -> Of:
+        return Of(self.root, axes)
+
+    def everywhere(self, ndim: int) -> Of:
+        """Of a single number: what holds of any array that comes of it."""
+        return Of(self.root, (None,) * ndim)
 
     def usable(self, sides: str) -> Any:
-        usable = self.apply([self.root.usable(sides).astype(jnp.float32)])[0] > 0
-        return usable.reshape(()) if self.single else usable
+        """The root's, as a mask that broadcasts against the array."""
+        shape = self.root.shape
+        wide = [i for i, n in enumerate(shape) if n > 1]
+        mask = self.root.usable(sides).reshape([shape[i] for i in wide])
+        mask = mask.transpose([wide.index(a) for a in self.axes if a is not None])
+        return mask.reshape([1 if a is None else shape[a] for a in self.axes])
+
+
+class MovedRoot(Root):
+    """A root whose numbers were moved about by a step on an array of shape `before`."""
+
+    def __init__(self, of: Of, apply: Apply, before: tuple[int, ...], shape: tuple[int, ...]):
+        super().__init__(of.root.value)
+        self.of, self.apply, self.before, self.shape = of, apply, before, shape
+
+    def usable(self, sides: str) -> Any:
+        mask = jnp.broadcast_to(self.of.usable(sides), self.before)
+        return self.apply([mask.astype(jnp.float32)])[0] > 0
 
 
 def rooted(v: Value) -> Value:
-    v.root = Root(v)
+    v.root = Of(Root(v), identity(v.shape))
     return v
 
 
-def single_root(values: list[Value]) -> Root | None:
-    """The one number that all of these are functions of; None: there is none."""
-    roots = {v.root for v in values if v.varies}
-    root = roots.pop() if len(roots) == 1 else None
-    return root if root is not None and root.single else None
+def common(values: list[Value]) -> Of | None:
+    """What all of these are functions of, in one way; None: there is no such root."""
+    found = {v.root for v in values if v.varies}
+    return found.pop() if len(found) == 1 else None
+
+
+def single(values: list[Value]) -> Of | None:
+    """The same where it is one number."""
+    of = common(values)
+    return of if of is not None and of.single else None

@@ -9,14 +9,12 @@ the steps that only make m are held: their choices are none.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.subgradient._axes import Axes, moved
 from steepest.subgradient._flat import Flat, Step
-
-Axes = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -104,28 +102,10 @@ def _through(flat: Flat, step: Step, inputs: list[Share | None]) -> Share | None
             return None
         return replace(first, axes=tuple(a for i, a in enumerate(first.axes) if i not in summed))
     own = inputs[0] or first
-    moved = _moved(step, flat.shape(step.inputs[0]), own.axes)
-    return None if moved is None else replace(first, axes=moved)
+    axes = moved(name, step.params, flat.shape(step.inputs[0]), out, own.axes)
+    return None if axes is None else replace(first, axes=axes)
 
 
 _SUMS = {"add": 1, "add_any": 1, "sub": -1}
 _PRODUCTS = {"mul": 1, "div": -1}
 _CHANGES = {"exp": ("shift", "scale"), "log": ("scale", "shift")}
-
-
-def _moved(step: Step, shape: tuple[int, ...], axes: Axes) -> Axes | None:
-    out, params = step.shapes[0], step.params
-    if step.name == "broadcast_in_dim":
-        found: list[Any] = [None] * len(out)
-        for i, place in enumerate(params["broadcast_dimensions"]):
-            found[place] = axes[i] if shape[i] == out[place] else None
-        return tuple(found)
-    if step.name == "transpose":
-        return tuple(axes[i] for i in params["permutation"])
-    if step.name in ("reshape", "squeeze", "expand_dims"):
-        wide = [(n, a) for n, a in zip(shape, axes, strict=True) if n != 1]
-        if [n for n, _ in wide] != [n for n in out if n != 1]:
-            return None
-        rest = iter(wide)
-        return tuple(None if n == 1 else next(rest)[1] for n in out)
-    return None
