@@ -11,6 +11,7 @@ from typing import Any
 from steepest.pieces import _smooth as smooth
 
 Axes = tuple[int | None, ...]
+_ELEMENTWISE = smooth.ELEMENTWISE | smooth.ELEMENTWISE_CHOICES | {"clamp", "rem"}
 _CUMULATIVE = frozenset(["cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"])
 _REDUCING = frozenset(["argmax", "argmin"]) | {
     f"reduce_{by}" for by in ("and", "or", "xor", "sum", "prod", "max", "min")
@@ -25,7 +26,7 @@ def carried(
     name: str, params: dict[str, Any], shape: tuple[int, ...], out: tuple[int, ...], axes: Axes
 ) -> Axes | None:
     """The axes of the outcome of a step on arrays of this shape; None: it mixes the numbers."""
-    if name in smooth.ELEMENTWISE or name in smooth.ELEMENTWISE_CHOICES:
+    if name in _ELEMENTWISE:
         return axes
     if name in _CUMULATIVE:
         return axes if axes[params["axis"]] is None else None
