@@ -163,7 +163,10 @@ class Fields:
         return Held(rows, lengths, gaps, slope, *projected(slope, rows, jnp.sum(mode.held)))
 
     def velocity(self, y: Any, mode: Arguments) -> Any:
-        slope = self.slope(y, mode.weights)
+        return self.velocity_of(self.slope(y, mode.weights), y, mode)
+
+    def velocity_of(self, slope: Any, y: Any, mode: Arguments) -> Any:
+        """The same, given the gradient of the mixed piece."""
         if not len(mode.base):
             return -slope
 

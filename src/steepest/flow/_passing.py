@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from steepest.flow._crossing import ROUNDING, Crossings
+from steepest.flow._field import Look
 from steepest.flow._mode import Arguments
 from steepest.flow._standing import Limits, Step
 
@@ -164,49 +165,60 @@ class Passing:
         off = rest * jnp.linalg.norm(look.velocity)
         turn, spent = lax.cond(
             sound,
-            lambda: self.turn(y, look.slope, before, after, off, 1 / share),
+            lambda: self.turn(look, before, after, off, 1 / share),
             lambda: (jnp.asarray(jnp.inf), jnp.asarray(0)),
         )
         return self.crossings.with_weights(look.multipliers, after), turn * share, spent
 
     def turn(
-        self, y: Any, beyond: Any, before: Arguments, after: Arguments, off: Any, most: Any
+        self, look: Look, before: Arguments, after: Arguments, off: Any, most: Any
     ) -> tuple[Any, Any]:
-        """(by how much the gradient turns in any entry as the choices turn one by one from one mode
-        to another, in the order of their numbers and against it; how many gradients that took).
+        """(by how much the gradient or the velocity turns in any entry as the choices turn one by
+        one from one mode to another, in the order of their numbers and against it; how many
+        gradients that took). The velocity alone turns where a choice makes another surface of a
+        tie that nothing pushes against.
 
         Infinite where f is not continuous in this: one of two may take back what the other does.
 
         Args:
-            y: beyond the crossings, by a distance of `off` at most.
-            beyond: the gradient there, in the mode after.
+            look: beyond the crossings, by a distance of `off` at most, in the mode after.
             most: beyond this, it is at least what is given.
         """
+        y = look.y
         places = jnp.asarray(self._places)
         turned = jnp.asarray(after.active) & ~jnp.asarray(before.active)
         numbers, weights = jnp.arange(1, turned.size + 1), jnp.asarray(before.weights)
-        at = jax.value_and_grad(lambda y, weights: self.fields.program(y, weights)[0])
-        value, slope = at(y, weights)
-        change = lambda turned_to: jnp.max(jnp.abs(turned_to - slope), initial=0.0)
+        value_and_slope = jax.value_and_grad(lambda y, w: self.fields.program(y, w)[0])
+
+        def at(weights: Any) -> tuple[Any, Any, Any]:
+            value, slope = value_and_slope(y, weights)
+            mode = before._replace(weights=weights)
+            return value, slope, self.fields.velocity_of(slope, y, mode)
+
+        value, *moves = at(weights)
+
+        def change(*turned_to: Any) -> Any:
+            gaps = [jnp.abs(a - b) for a, b in zip(turned_to, moves, strict=True)]
+            return jnp.max(jnp.concatenate(gaps), initial=0.0)
 
         def one(carry: Any) -> Any:
             sign, left, weights, last, at_last, found, spent = carry
             k = jnp.argmax(jnp.where(left, sign * numbers, -turned.size - 1))
             weights = jnp.where(places == places[k], after.weights, weights)
-            value, turned_to = at(y, weights)
+            value, turned_to, velocity = at(weights)
             # The two pieces part by no more than the jump lets them: f is continuous.
             parted = 4 * off * jnp.linalg.norm(turned_to - at_last)
             rounding = ROUNDING * (jnp.abs(last) + jnp.abs(value))
             sound = jnp.isfinite(value) & (jnp.abs(value - last) <= parted + rounding)
-            found = jnp.where(sound, jnp.maximum(found, change(turned_to)), jnp.inf)
+            found = jnp.where(sound, jnp.maximum(found, change(turned_to, velocity)), jnp.inf)
             return sign, left.at[k].set(False), weights, value, turned_to, found, spent + 1
 
         def way(sign: Any, found: Any, spent: Any) -> Any:
-            begin = jnp.asarray(sign), turned, weights, value, slope, found, spent
+            begin = jnp.asarray(sign), turned, weights, value, moves[0], found, spent
             goes_on = lambda c: jnp.any(c[1]) & (c[-2] <= most)
             return lax.while_loop(goes_on, one, begin)[-2:]
 
-        found, spent = way(1, change(beyond), jnp.asarray(1))
+        found, spent = way(1, change(look.slope, look.velocity), jnp.asarray(1))
         # One alone turns in one order only.
         again = jnp.sum(turned) > 1
         return lax.cond(again, lambda: way(-1, found, spent), lambda: (found, spent))
