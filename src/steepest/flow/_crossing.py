@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 
 from steepest.flow._field import Fields, Look
+from steepest.flow._held_rows import held_rows
 from steepest.flow._mode import Arguments
 from steepest.pieces._sites import Site
 
@@ -21,6 +23,7 @@ _PARTED = 100.0  # times how near keys may be met together: no longer tied
 _OFF = 1e-7  # of a step: a crossing is located to the square of this
 CLEAR = 1e-6  # a multiplier this far within its bounds is to stay for a while
 PARTS = 1e-9  # of the gradients: two sides that turn by less lead nowhere
+_TURNED = 1e-9  # unit vectors that turn by less are one
 NEAR_ROOT = 0.02  # of the smallest root or norm that is not zero: this far from it, it is not met
 
 
@@ -147,7 +150,25 @@ class Crossings:
         sound = (parted <= turn * off + rounding) & jnp.all(jnp.isfinite(look.velocity))
         clear = sound & (gap * width > self.scales.room(keys))
         returns = sound & (gap * width < -self.scales.room(keys))
+        clear &= ~self.turns_ties(crossing, look.y, mode)
         return self.with_weights(look.multipliers, mode), clear, returns
+
+    def turns_ties(self, crossing: Crossing, y: Any, mode: Arguments) -> Any:
+        """Whether a crossing turns the gradients of keys that are held: what feeds a tie may be
+        held with it, too, which is to be looked at.
+
+        Args:
+            mode: beyond it.
+        """
+        if not len(mode.base):
+            return jnp.asarray(False)
+        before = self.crossed(crossing._replace(base=crossing.other, other=crossing.base), mode)
+
+        def turn() -> Any:
+            rows, after = (held_rows(self.gated, y, m)[0] for m in (before, mode))
+            return jnp.max(jnp.abs(after - rows)) > _TURNED
+
+        return lax.cond(mode.held[0], turn, lambda: jnp.asarray(False))
 
     def is_consistent(self, look: Look, least: Any, mode: Arguments) -> Any:
         """Whether all multipliers are clearly within their bounds, the least of which is given, and

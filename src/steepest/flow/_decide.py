@@ -218,13 +218,13 @@ class Decider:
         return found if found is not None and self.violations(found) == ([], []) else None
 
     def is_unique(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
-        """Whether there is one way on from a point where these tie.
+        """Whether there is one way on from a point where these tie. Where all that ties is convex
+        there is, but where one choice feeds another."""
+        return not any(self.parts(mode, *tie) for tie in ties) or self.is_one_way(mode, ties)
 
-        Where all that ties is convex there is. Else all modes are tried, each tie on its one side,
-        on the other and held; where they are too many, "no" stands for "not known".
-        """
-        if not any(self.parts(mode, *tie) for tie in ties):
-            return True
+    def is_one_way(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
+        """The same by trying all modes, each tie on its one side, on the other and held; where they
+        are too many, "no" stands for "not known"."""
         modes = {mode.active.tobytes(): mode}
         for _, other in ties:
             for one in list(modes.values()):

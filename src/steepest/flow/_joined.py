@@ -44,7 +44,7 @@ def with_joined(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> Mo
             continue
         ratios = [np.sign(cosine(i)) * lengths[i] / lengths[first] for i in group]
         pairs = [simple[i] for i in group]
-        if not _on_one_surface(decider, mode, pairs, ratios):
+        if not on_one_surface(decider, mode, pairs, ratios):
             continue
         joined = found
         for k, (base, other) in enumerate(pairs):
@@ -62,7 +62,7 @@ def _is_simple(mode: Mode, base: int, other: int) -> bool:
     return bool(is_choice and len(members) == 2 and len(mode.members(base)) == 1)
 
 
-def _on_one_surface(
+def on_one_surface(
     decider: Decider, mode: Mode, pairs: list[tuple[int, int]], ratios: list[float]
 ) -> bool:
     """Whether the margins are these multiples of the first nearby, not only to first order."""

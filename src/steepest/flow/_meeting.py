@@ -11,6 +11,7 @@ from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
 from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
+from steepest.flow._held_together import is_only_way
 from steepest.flow._joined import with_joined
 from steepest.flow._letting_go import LettingGo, Off, Wait
 from steepest.flow._machine import Machine
@@ -294,10 +295,8 @@ class Meeting:
     def record(
         self, t: float, before: Mode, after: Mode, decider: Decider, passed: Sequence[int] = ()
     ) -> None:
-        """The events that lead from one mode to the next.
-
-        passed: the gates of norms that are open in both, and were zero in between.
-        """
+        """The events that lead from one mode to the next; `passed`: the gates of norms that are
+        open in both, and were zero in between."""
         held = lambda mode: {k for pair in mode.pairs for one in pair for k in mode.together(one)}
         was, now = held(before), held(after)
         groups: dict[Kind, list[int]] = {"slide": [], "release": [], "cross": [*passed]}
@@ -323,14 +322,17 @@ class Meeting:
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), unique))
 
     def is_unique(self, before: Mode, after: Mode, decider: Decider) -> bool:
-        """Whether there is no other way on: where both sides lead away from a tie the other ways
-        are looked for, of what ties at once if it is little. A norm that is pushed off its zero
-        may leave it in any direction."""
+        """Whether there is no other way on: where both sides lead away from a tie the others are
+        looked for, of what ties at once if it is little. A norm that is pushed off its zero may
+        leave it in any direction."""
         free = before
         while free.choices:
             free = free.released(free.choices[-1])
         ties = decider.ties(free, decider.look(free).keys)
-        if 1 < len(ties) <= _TOGETHER and not free.joined and not decider.is_unique(free, ties):
+        few = 1 < len(ties) <= _TOGETHER and not free.joined
+        if few and not decider.is_unique(free, ties):
+            return False
+        if few and not is_only_way(decider, free, ties, decider.look(after).velocity):
             return False
         for gate, entries in after.norms:
             if before.active[gate] and decider.pull(after, gate, entries) < 0:

@@ -38,7 +38,19 @@ def moves_as_pieces_nearby(
     slope: Callable[[Mode], np.ndarray],
 ) -> bool:
     """Whether minus the velocity is a mixture of the gradients of pieces nearby; True, too, where
-    that is not known: norms are held, there are many pieces, or none to first order.
+    that is not known. See `mixes_pieces_nearby`."""
+    return mixes_pieces_nearby(mode, stays, velocity, change, slope) is not False
+
+
+def mixes_pieces_nearby(
+    mode: Mode,
+    stays: list[tuple[int, int]],
+    velocity: np.ndarray,
+    change: Change,
+    slope: Callable[[Mode], np.ndarray],
+) -> bool | None:
+    """Whether minus the velocity is a mixture of the gradients of pieces nearby; None where that is
+    not known: norms are held, there are many pieces, or none to first order.
 
     Args:
         mode: what is taken and held.
@@ -49,11 +61,11 @@ def moves_as_pieces_nearby(
     mode = mode.explicit()
     places = _places(mode, stays)
     if mode.norms or mode.joined or np.prod([len(c) for c in places], dtype=float) > _MOST:
-        return True
+        return None
     pieces = [_piece(mode, taken, places, change) for taken in itertools.product(*places)]
     largest = max(np.linalg.norm(p.rows, axis=1).max(initial=0.0) for p in pieces)
     slopes = [slope(p.mode) for p in pieces if _is_there(p.rows, _SAME * largest)]
-    return not slopes or _mixes(np.array(slopes), -velocity)
+    return _mixes(np.array(slopes), -velocity) if slopes else None
 
 
 def _places(mode: Mode, stays: list[tuple[int, int]]) -> list[list[int]]:

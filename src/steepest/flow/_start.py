@@ -9,6 +9,7 @@ import numpy as np
 from steepest.errors import SolverError
 from steepest.flow._decide import Decider
 from steepest.flow._events import Event
+from steepest.flow._held_together import is_only_way
 from steepest.flow._joined import with_joined
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode, own_mode
@@ -83,6 +84,9 @@ class Start:
             if found is None:
                 # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
                 found = decider.next_mode(mode)
+        if unique and found is not None and not opened:
+            every = decider.ties(mode, decider.look(mode).keys)
+            unique = is_only_way(decider, mode, every, decider.look(found).velocity)
         if found is None:
             met = [other for _, other in ties] + [gate for gate, _ in mode.norms]
             named = meeting.named(mode, met)

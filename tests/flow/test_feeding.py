@@ -1,0 +1,98 @@
+"""Choices that feed others: relu inside abs, as a layer's does the next one's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import steepest as st
+
+relu = jax.nn.relu
+absolute = {
+    "abs": jnp.abs,
+    "max": lambda z: jnp.maximum(z, -z),
+    "where": lambda z: jnp.where(z > 0, z, -z),
+    "norm": lambda z: jnp.linalg.norm(z[None]),
+}
+inner = {
+    "relu": relu,
+    "sort": lambda x: jnp.sort(jnp.stack([x, 0 * x]))[1],
+    "clip": lambda x: jnp.clip(x, 0, 9),
+}
+
+
+@pytest.mark.parametrize(
+    ("outer", "kind"), [*((outer, "relu") for outer in absolute), ("abs", "sort"), ("max", "clip")]
+)
+def test_a_kink_inside_of_one_that_is_held(outer, kind):
+    """|relu(x) + y − 0.3| + (x − 2)²/2 from (−1, 0.2): nothing pushes against the outer kink while
+    x < 0, so that no gradient turns as x comes to 0, and yet the tie does: x + y = 0.3 from then.
+    """
+    f = lambda x: absolute[outer](inner[kind](x[0]) + x[1] - 0.3) + 0.5 * (x[0] - 2) ** 2
+    x = 2 - 2 * np.exp(-(2 - np.log(1.5)) / 2)
+    for tolerance in (1e-4, 1e-8):
+        run = st.gradient_inclusion(f, np.array([-1.0, 0.2]), 2.0, tolerance, tolerance)
+        np.testing.assert_allclose(run.final, [x, 0.3 - x], atol=10 * tolerance)
+        assert [event.kind for event in run.events] == ["slide", "cross"]
+        assert run.events[1].time == pytest.approx(np.log(1.5), abs=10 * tolerance)
+        assert all(event.unique for event in run.events)
+
+
+def test_two_that_are_held_turn_together():
+    f = lambda x: (
+        jnp.abs(relu(x[0]) + x[1] - 0.3) + jnp.abs(relu(x[0]) + x[2] + 0.1) + 0.5 * (x[0] - 2) ** 2
+    )
+    x = 2 - 2 * np.exp(-(2 - np.log(1.5)) / 3)
+    run = st.gradient_inclusion(f, np.array([-1.0, 0.2, 0.1]), 2.0)
+    np.testing.assert_allclose(run.final, [x, 0.3 - x, -0.1 - x], atol=1e-7)
+
+
+largest = lambda x: jnp.maximum(x[0], x[1]) + x[2]
+OTHER_WAYS = {
+    # ½(1, 1) + ½(−1, −1): the sides go together, and hold the point (0, 0.3).
+    "a product of weights": (
+        lambda x: jnp.abs(2 * relu(x[0]) + x[1] - 0.3) + 0.5 * (x[0] - 1) ** 2,
+        [-1.0, 0.2],
+        np.log(2.0),
+    ),
+    "read twice": (
+        lambda x: jnp.maximum(relu(x[0]) + x[1], -relu(x[0]) - x[1]) + 0.25 * (x[0] - 1) ** 2,
+        [-1.0, 0.2],
+        np.log(4.0),
+    ),
+    "along a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.2, -1.0, 0.1], 2.1),
+    "from a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.0, 0.0, 0.0], 0.0),
+    "at a corner": (
+        lambda x: jnp.abs(relu(x[0]) + x[1]) + 0.25 * (x[0] - 1) ** 2,
+        [0.0, 0.0],
+        0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_WAYS)
+def test_another_way_on_is_told(name):
+    f, start, time = OTHER_WAYS[name]
+    run = st.gradient_inclusion(f, np.array(start), 3.0)
+    told = {event.unique for event in run.events if abs(event.time - time) < 1e-7}
+    assert told == {False}
+    assert all(event.unique for event in run.events if event.time < time - 1e-7)
+
+
+CONVEX = {
+    "relu of abs": lambda x: (
+        relu(jnp.abs(x[0]) + x[1] - 0.2) + 0.5 * jnp.sum((x - jnp.array([0.5, -0.2, 0.0])) ** 2)
+    ),
+    "max of max": lambda x: (
+        jnp.maximum(jnp.maximum(x[0], x[1]), jnp.maximum(x[2], -x[0]))
+        + 0.5 * jnp.sum((x - jnp.array([0.3, 0.2, 0.3])) ** 2)
+    ),
+    "abs of abs": lambda x: jnp.abs(jnp.abs(x[0]) + x[1] ** 2 + 1) + jnp.abs(x[2] - x[0]),
+}
+
+
+@pytest.mark.parametrize("name", CONVEX)
+@pytest.mark.parametrize("start", [(-1.0, 0.9, 0.5), (0.0, 0.0, 0.0), (0.0, 0.2, 0.0)])
+def test_where_f_is_convex_there_is_one_way(name, start):
+    run = st.gradient_inclusion(CONVEX[name], np.array(start), 4.0)
+    assert all(event.unique for event in run.events)
