@@ -22,6 +22,7 @@ from steepest.flow._least_weights import least_squares_weights
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import moves_as_pieces_nearby
+from steepest.flow._soon_ahead import GAIN, soon_ahead
 
 _MOST_MIXED = 6
 _MOST_TRIED = 300
@@ -151,9 +152,8 @@ class Decider:
         return mode
 
     def violations(self, mode: Mode) -> tuple[list[int], list[tuple[int, int]]]:
-        """What makes the mode inconsistent: candidates that are held by a negative weight, the most
-        negative first, the gates of norms that are held by too much, and (active, other) where
-        another candidate that ties gets ahead."""
+        """What makes the mode inconsistent: what is held by a negative weight, the most negative
+        first, or (the gates of norms) by too much, and (active, other) where another gets ahead."""
         mode, look = self.balanced(mode)
         scale = float(look.scale) + 1e-300
         negative: list[int] = []
@@ -172,7 +172,7 @@ class Decider:
             # Also where the gradient is the same on both sides: the key of a choice that is held
             # may be made of this one.
             _, row = self.change(mode, base, other)
-            room = 1e-9 * float(np.linalg.norm(row)) * scale
+            room = GAIN * float(np.linalg.norm(row)) * scale
             gain = rates[other] - rates[base]
             if gain > room:
                 ahead.append((base, other))
@@ -180,6 +180,8 @@ class Decider:
                 stays.append((base, other))
         if self.takes_back(mode, look):
             return [gate for gate, _ in mode.norms], []
+        if stays and not negative and not ahead:
+            ahead = soon_ahead(self.machine, mode, look, stays, self.change)
         dependent = bool(mode.implied) or (bool(mode.pairs) and look.pivot <= DETERMINED)
         if (stays or dependent) and not negative and not ahead:
             slope = lambda piece: self.look(piece).slope
@@ -196,8 +198,8 @@ class Decider:
         return min(signs) < -1e-9 * max(map(abs, signs))
 
     def pull(self, mode: Mode, gate: int, entries: list[int]) -> float:
-        """The factor of a norm that is held at zero, times the squares of what it is taken of:
-        below 0 the norm is pushed off its zero."""
+        """The factor of a norm that is held at zero, times the squares of what it is taken of: one
+        below 0 pushes the norm off its zero."""
         return -sum(float(np.sum(np.multiply(*self.change(mode, k, gate)))) for k in entries)
 
     def other_weights(self, mode: Mode, look: Look) -> np.ndarray | None:
@@ -209,8 +211,8 @@ class Decider:
 
     def has_others(self, mode: Mode, look: Look) -> bool:
         """Whether there are `other_weights`, and they balance not to first order alone."""
-        other = self.other_weights(mode, look)
-        return other is not None and self.moved_to(other, mode, look)[1] >= -_WEIGHT
+        w = self.other_weights(mode, look)
+        return w is not None and self.moved_to(w, mode, look)[1] >= -_WEIGHT
 
     def as_found(self, mode: Mode | None) -> Mode | None:
         """The mode, centred, if it is consistent."""
@@ -218,8 +220,8 @@ class Decider:
         return found if found is not None and self.violations(found) == ([], []) else None
 
     def is_unique(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
-        """Whether there is one way on from a point where these tie. Where all that ties is convex
-        there is, but where one choice feeds another."""
+        """Whether there is one way on from where these tie; see `is_only_way` for those that feed
+        others."""
         return not any(self.parts(mode, *tie) for tie in ties) or self.is_one_way(mode, ties)
 
     def is_one_way(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
