@@ -16,11 +16,12 @@ from steepest.descent import descend
 from steepest.flow import straight
 from steepest.methods import nesterov
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, noise, third_difference
+from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 2**22  # numbers of a run that are kept at a time
+_WATCHED = ("norm", "third_difference", "drawn")
 
 Contradiction = tuple[str, float]  # in words, and a constant that would not be contradicted
 
@@ -63,7 +64,11 @@ class Accelerator:
             leaves,
             nesterov(eta, m),
             self.steps,
-            monitors={"norm": norm, "third_difference": lambda x: third_difference(f, x)},
+            monitors={
+                "norm": norm,
+                "third_difference": lambda x: third_difference(f, x),
+                "drawn": lambda x: drawn_rounding(f, x),
+            },
             saveat=np.arange(self.steps + 1),
             states=False,
         )
@@ -101,7 +106,7 @@ class Accelerator:
         p = self.p
         eta, m = coefficients(L, mu)
         trajectory, rows = self._run(eta, m, p.program.start, split(at.x, p.program.start))
-        watched = {name: trajectory.monitors.pop(name) for name in ("norm", "third_difference")}
+        watched = {name: trajectory.monitors.pop(name) for name in _WATCHED}
         finite = np.isfinite(trajectory.values) & np.isfinite(watched["norm"])
         end = len(finite) - 1 if finite.all() else max(int(np.argmin(finite)) - 1, 0)
         trajectory = replace(trajectory, final=p.program.point.restore(trajectory.final))
@@ -112,7 +117,7 @@ class Accelerator:
             at=at,
             noise_at_comparator=p.noise(split(at.x, p.program.start)),
             values=trajectory.values[: end + 1],
-            noise=noise(watched["third_difference"][: end + 1]),
+            noise=noise(watched["third_difference"][: end + 1], watched["drawn"][: end + 1]),
             norms=watched["norm"][: end + 1],
             rows={name: row[:end] for name, row in rows.items()},
             trajectory=trajectory,
@@ -238,7 +243,9 @@ class AcceleratedRun:
     def _pair(self, shift: int) -> Float[np.ndarray, " steps"]:
         """Rounding in f(yₖ) − f(xₖ₊shift)."""
         there = slice(1, None) if shift else slice(None, -1)
-        looked = noise(self.rows["third_difference"]) + 2 * EPS * np.abs(self.rows["value"])
+        looked = noise(self.rows["third_difference"], self.rows["drawn"]) + 2 * EPS * np.abs(
+            self.rows["value"]
+        )
         return looked + self.noise[there] + 2 * EPS * np.abs(self.values[there])
 
     def _at(self, t: int) -> str:
@@ -264,6 +271,7 @@ def _watch(f: Any, eta: Any, m: Any, middle: Any, carry: Any) -> Any:
         "distance_state": norm(difference(x, y)),
         "moved": eta * norm(after),
         "third_difference": third_difference(f, y),
+        "drawn": drawn_rounding(f, y),
     }
     return (moved, after), row
 

@@ -27,8 +27,8 @@ from steepest.inputs import Scalar, as_point, finite_number, function, positive_
 from steepest.pieces import Program, trace
 from steepest.quadratic import LARGEST_DENSE, Quadratic, as_quadratic
 from steepest.theorems.own_derivatives import OwnDerivatives
-from steepest.theorems.rounding import EPS, third_difference
-from steepest.theorems.vectors import flat, in_words, of_flat, split
+from steepest.theorems.rounding import EPS, drawn_rounding, third_difference
+from steepest.theorems.vectors import flat, in_words, norm, of_flat, split
 
 Number = float | int | np.number | Float[Array, ""]
 
@@ -267,16 +267,19 @@ class Problem:
         return repr(differential)
 
     @cached_property
-    def _third_differences(self) -> Callable[..., Any]:
+    def _noises(self) -> Callable[..., Any]:
         def samples(f: Any, leaves: list[Any]) -> Any:
-            return jnp.stack([third_difference(f, leaves, width) for width in (1.0, 2.0, 3.0, 5.0)])
+            differences = [third_difference(f, leaves, width) for width in (1.0, 2.0, 3.0, 5.0)]
+            return jnp.stack(
+                [*(8 * jnp.abs(each) for each in differences), drawn_rounding(f, leaves)]
+            )
 
         return self.program.in_double(samples)
 
     def noise(self, leaves: list[Any]) -> float:
-        """How far the computed f may be off there, from its third differences."""
-        largest = float(np.max(np.abs(self._third_differences(leaves))))
-        return 8 * largest if math.isfinite(largest) else 0.0
+        """How far the computed f may be off there: its third differences, or drawn roundings."""
+        largest = float(np.max(self._noises(leaves)))
+        return largest if math.isfinite(largest) else 0.0
 
     @cached_property
     def _gradient_third_difference(self) -> Callable[..., Any]:
@@ -286,17 +289,32 @@ class Problem:
             slope = jax.grad(of_flat(f, start))
             width = 4 * EPS * jnp.maximum(jnp.abs(x), jnp.max(jnp.abs(x)) / 1024)
             g = jax.vmap(lambda k: slope(x + k * width))(jnp.arange(4.0))
-            return jnp.linalg.norm(g[3] - 3 * g[2] + 3 * g[1] - g[0])
+            return norm([g[3] - 3 * g[2] + 3 * g[1] - g[0]])
 
         return self.program.in_double(difference)
 
-    def gradient_noise(self, x: Float[np.ndarray, " d"]) -> float:
-        """The length of ∇f's third difference over a few units in the last place: its rounding.
+    @cached_property
+    def _gradient_drawn(self) -> Callable[..., Any]:
+        start = self.program.start
+        return self.program.in_double(
+            lambda f, x: drawn_rounding(lambda x: jax.grad(of_flat(f, start))(x), x)
+        )
 
-        A hair off x where ∇f comes out as NaN at it.
+    def gradient_noise(self, x: Float[np.ndarray, " d"]) -> float:
+        """The rounding of ∇f, in length: its third difference over a few units in the last place,
+        or what drawn roundings make of it, whichever is more.
+
+        A hair off x where ∇f comes out as NaN at it. Of a program with choices that is no
+        quadratic it is the third difference: a drawn rounding may turn a choice that is tied.
         """
         here = float(self._gradient_third_difference(x))
-        return float(self._gradient_third_difference(a_hair_off(x))) if math.isnan(here) else here
+        if math.isnan(here):
+            x = a_hair_off(x)
+            here = float(self._gradient_third_difference(x))
+        if self.quadratic is None and self.derivatives.chooses:
+            return here
+        drawn = float(self._gradient_drawn(x))
+        return max(here, drawn) if math.isfinite(drawn) else here
 
     def gradient(self, leaves: list[Any]) -> Float[np.ndarray, " d"]:
         """∇f, of the function where it has one, flattened leaf by leaf, in float64."""

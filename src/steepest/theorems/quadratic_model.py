@@ -185,9 +185,10 @@ def center(p: Problem, model: QuadraticModel) -> Center:
                 break
             seen.append(model.norm * float(np.linalg.norm(gradient / model.norm)))  # no overflow
             x = x - np.linalg.solve(model.hessian, gradient)
-    # After two exact steps a gradient is the rounding of its own terms.
-    noise = max(seen[2:], default=0.0)
-    uncertainty = 0.0
+    # After two exact steps a gradient is the rounding of its own terms; it may be 0 by chance.
+    noise, uncertainty = max(seen[2:], default=0.0), 0.0
+    if np.all(np.isfinite(x)):
+        noise = max(noise, p.gradient_noise(x))
     if model.least > 0:
         condition = model.norm / model.least
         uncertainty = 4 * EPS * condition * float(np.linalg.norm(x)) + 2 * noise / model.least

@@ -22,7 +22,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_states, gradient_steps
 from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, noise, third_difference
+from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
@@ -203,7 +203,7 @@ class _Runner:
             ended = ended or f"f or x left the range of float64 at step {diverged}"
             note = (f"{ended}; compared up to there",)
         f, g = trajectory.values[: end + 1], watched["gradient_norm"][: end + 1]
-        sigma = noise(watched["third_difference"][: end + 1])
+        sigma = noise(watched["third_difference"][: end + 1], watched["drawn"][: end + 1])
         sizes = watched["norm"][: end + 1]
         allowance = (
             sigma[:-1]
@@ -319,4 +319,5 @@ def _watch(f: Callable[..., Any], x: list[Any], eta: Any) -> dict[str, Any]:
         "moved": norm(step),
         "gradient_change": norm([b - a for a, b in zip(gradient, after, strict=True)]),
         "third_difference": third_difference(f, x),
+        "drawn": drawn_rounding(f, x),
     }
