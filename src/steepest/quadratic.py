@@ -286,10 +286,16 @@ def as_quadratic(program: Program) -> Quadratic | None:
         _, B = derivatives(origin, scaling)
         off = (B + B.T) / (2 * np.outer(scaling, scaling)) - A
         # The spread of a few samples of a random error, with room for the one not drawn.
-        noise = max(noise, 8 * float(np.linalg.norm(off)))
-    plain = 4 * len(b) * float(np.finfo(float).eps) * float(np.linalg.norm(A))
+        noise = max(noise, 8 * _size(off))
+    plain = 4 * len(b) * float(np.finfo(float).eps) * _size(A)
     eigenvalues, eigenvectors = np.linalg.eigh(A)
     return Quadratic(A, eigenvalues, eigenvectors, b, noise if noise > plain else 0.0)
+
+
+def _size(A: Float[np.ndarray, "d d"]) -> float:
+    """The Frobenius norm, scaled so that it does not overflow."""
+    largest = float(np.max(np.abs(A), initial=0.0))
+    return largest * float(np.linalg.norm(A / largest)) if largest > 0 else 0.0
 
 
 def _slope_and_hessian(f: Any, origin: list[Any], scaling: Any) -> tuple[Any, Any]:

@@ -62,3 +62,37 @@ def test_the_rounding_of_a_gradient_is_that_of_all_its_terms():
     assert 100 * eps < p.gradient_noise(np.zeros(2)) < 1e5 * eps
     plain = st.Problem(lambda x: jnp.sum(x**2), START)
     assert plain.gradient_noise(np.zeros(2)) == 0
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-200, 1e-160, 1e160, 1e200])
+@pytest.mark.parametrize("theorem", ["D1", "D2", "D3", "D4", "D5", "D7"])
+def test_scales_whose_squares_leave_the_range(theorem, scale):
+    p = st.Problem(lambda x: scale * jnp.sum(x**2), np.array([1.0, 2.0]))
+    c = st.certify(theorem, p, steps=5)
+    assert c.holds, str(c)
+    c = c.parts[0] if c.parts else c
+    assert c.with_bound(c.measured - 1e-9 * (c.measured[0] + 1)).holds is False
+
+
+@pytest.mark.parametrize("size", [1e-160, 1e-170, 1e-200])
+@pytest.mark.parametrize("theorem", ["D1", "D2", "D5"])
+def test_values_that_are_lost_below_the_range_tell_nothing(theorem, size):
+    p = st.Problem(lambda x: jnp.sum(x**2), np.array([1.0, 2.0]) * size)
+    assert st.certify(theorem, p, steps=5).holds is None
+    larger = st.Problem(lambda x: jnp.sum(x**2), np.array([1e-100, 2e-100]))
+    assert st.certify(theorem, larger, steps=5).holds
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e160, 1e290])
+@pytest.mark.parametrize("theorem", ["D3", "D4"])
+def test_cosh_is_no_quadratic_in_any_units(theorem, scale):
+    p = st.Problem(lambda x: scale * jnp.sum(jnp.cosh(x)), np.array([1.0, 2.0]))
+    c = st.certify(theorem, p, steps=5)
+    assert c.holds is False
+    assert [h.name for h in c.violated] == ["f is a quadratic"]
+
+
+def test_a_minimum_is_found_where_squares_of_slopes_leave_the_range():
+    p = st.Problem(lambda x: 1e160 * jnp.sum(jnp.cosh(x)), np.array([1.0, 2.0]))
+    c = st.certify("D5", p, steps=5)
+    assert c.holds, str(c)

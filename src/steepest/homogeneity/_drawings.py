@@ -31,16 +31,18 @@ _POSITIVE = frozenset(["exp", "exp2", "logistic", "erfc"])
 _FACTORS = frozenset(["mul", "div", "pow", "integer_pow", "square"])
 
 
-def with_rounding(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+def with_rounding(function: Callable[..., Any], *args: Any, lost: float = _LOST) -> tuple[Any, Any]:
     """(result, rounding) of a function of arrays that returns one: what moves each number by.
 
-    Call it inside `jax.enable_x64(True)`; it can be jitted and mapped there.
+    Call it inside `jax.enable_x64(True)`; it can be jitted and mapped there. What may have left the
+    range of float64 is moved by `lost`: by more than is lost, so that it is seen, where that is not
+    given as the smallest normal number.
     """
     closed = jax.make_jaxpr(function)(*args)
     flat = jax.tree.leaves(args)
 
     def drawing(draw: Any) -> Any:
-        return _Drawing(_size(closed.jaxpr), draw).run(closed, flat)[0]
+        return _Drawing(_size(closed.jaxpr), draw, lost).run(closed, flat)[0]
 
     drawn = jax.vmap(drawing)(jnp.arange(1.0 + _DRAWINGS))
     return drawn[0], jnp.max(jnp.abs(drawn[1:] - drawn[0]), 0)
@@ -49,7 +51,8 @@ def with_rounding(function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
 class _Drawing:
     """One drawing of all roundings; the first one, 0, is the program as it is."""
 
-    def __init__(self, size: int, draw: Any):
+    def __init__(self, size: int, draw: Any, lost: float):
+        self._lost = lost
         # The fractional parts of multiples of an irrational number that are far from each other.
         turn = jnp.sin(jnp.arange(size) * 12.9898 + 78.233 * draw) * 43758.5453
         turn = 4 * (turn - jnp.floor(turn)) - 2
@@ -94,14 +97,14 @@ class _Drawing:
         if not jnp.issubdtype(x.dtype, np.floating):
             return x
         if name in _POSITIVE:  # they are 0 at infinity
-            lost = (x < _LOST) & jnp.isfinite(values[0])
+            lost = (x < self._lost) & jnp.isfinite(values[0])
         elif name in _FACTORS:
             lost = x == 0
             for value in values:
                 lost &= value != 0
         else:
             return x
-        return jnp.where(lost, x + self._strength * _LOST, x)
+        return jnp.where(lost, x + self._strength * self._lost, x)
 
 
 def _is_inexact(x: Any) -> bool:

@@ -16,7 +16,14 @@ from steepest.descent import descend
 from steepest.flow import straight
 from steepest.methods import nesterov
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference
+from steepest.theorems.rounding import (
+    EPS,
+    SMALLEST,
+    drawn_rounding,
+    noise,
+    third_difference,
+    underflow,
+)
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
@@ -178,13 +185,15 @@ class AcceleratedRun:
         gradients = np.append(rows["gradient_norm"], 0.0)
         moves = np.append(rows["moved"], 0.0)
         relative = 8 * EPS * np.sqrt(d) * (sizes + moves + eta * gradients)
-        smallest = float(np.finfo(np.float64).tiny) * (1 + eta) * d
+        smallest = SMALLEST * (1 + eta) * d
         return relative + eta * self.at.gradient_norm + smallest
 
     @property
     def value_rounding(self) -> Float[np.ndarray, " points"]:
         """How far f(xₖ) − f(x*), as computed, may be off."""
         sizes = np.abs(self.values) + abs(self.at.value)
+        if underflow(sizes) and np.any(self.rows["gradient_norm"] > 0):
+            return np.full_like(sizes, np.nan)  # the digits of f are lost
         return self.noise + self.noise_at_comparator + 2 * EPS * sizes
 
     def against_smoothness(self, L: float) -> Contradiction | None:
@@ -199,7 +208,7 @@ class AcceleratedRun:
             t = int(np.argmax(steep))
             quotient = float(rows["gradient_change"][t] / moved[t])
             return f"a step changes ∇f by {quotient:.6g} times its length, {self._at(t)}", quotient
-        guaranteed = rows["gradient_norm"] ** 2 / (2 * L)
+        guaranteed = (rows["gradient_norm"] / np.sqrt(2 * L)) ** 2
         decrease = rows["value"] - self.values[1:]
         off = self._pair(1) + 4 * EPS * (guaranteed + rows["gradient_norm"] * self.norms[1:])
         rises = guaranteed > decrease + off

@@ -16,8 +16,8 @@ from steepest.inputs import as_point
 from steepest.methods import newton
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS
-from steepest.theorems.vectors import flat, in_words, of_flat, split
+from steepest.theorems.rounding import EPS, SMALLEST
+from steepest.theorems.vectors import flat, in_words, length, of_flat, split
 
 _MOST_STEPS = 100  # to settle
 
@@ -88,7 +88,7 @@ class NewtonRunner:
             return run
         words = f"automatic differentiation does not give ∇f and ∇²f at {in_words(x)}"
         steep = off <= 1e-3 * float(np.linalg.norm(H)) and np.linalg.eigvalsh(H)[0] > 0
-        if steep and float(np.linalg.norm(g)) <= self.rounding(x):
+        if steep and length(g) <= self.rounding(x):
             words += ", where ∇f vanishes to rounding: the run ends there"
             return replace(run, stopped=None, missing=False, settled=words)
         return replace(run, stopped=f"{words}; {run.stopped}", missing=True)
@@ -129,9 +129,9 @@ class NewtonRunner:
         H = self.hessian(x)
         if not np.isfinite(H).all():
             return np.inf
-        size = float(np.linalg.norm(H, 2) * np.linalg.norm(x))
-        size += float(np.linalg.norm(self.gradient(x)))
-        return 4 * EPS * np.sqrt(len(x)) * size + 8 * self.p.gradient_noise(x)
+        size = float(np.linalg.norm(H, 2)) * length(x) + length(self.gradient(x))
+        rounding = 4 * EPS * np.sqrt(len(x)) * size + 8 * self.p.gradient_noise(x)
+        return rounding + len(x) * SMALLEST
 
     def _newton_step(self, f: Any, T: Any, y: Any) -> Any:
         whole = of_flat(f, self.p.program.start)

@@ -17,9 +17,9 @@ from jaxtyping import Float
 from steepest.descent import descend
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS
+from steepest.theorems.rounding import EPS, SMALLEST
 from steepest.theorems.stated_minimizer import stated_minimizer
-from steepest.theorems.vectors import flat, in_words, norm, split
+from steepest.theorems.vectors import flat, in_words, length, norm, split
 from steepest.trajectory import Trajectory
 
 _AFFINE = 1e-11  # relative: the rounding of ∇²f(x0) and of a gradient
@@ -83,10 +83,10 @@ def _looks_affine(p: Problem, name: str, H: Float[np.ndarray, "d d"]) -> Hypothe
             u = rng.standard_normal(len(x0))
             u *= radius * scale / np.linalg.norm(u)
             g = p.gradient(split(x0 + u, p.program.start))
-            error = float(np.linalg.norm(g - g0 - H @ u))
-            size = float(np.linalg.norm(g0) + np.linalg.norm(H @ u) + np.linalg.norm(g))
-            where = in_words(x0 + u)
-            if np.isnan(error):
+            change, where = H @ u, in_words(x0 + u)
+            error = length(g - g0 - change)
+            size = length(g0) + length(change) + length(g)
+            if not np.isfinite(size):
                 return Hypothesis(name, Evidence.UNKNOWN, f"∇f is not finite at {where}")
             # ∇²f(x0) is as noisy as ∇f, and is multiplied by u.
             unsure = 8 * (noise + p.gradient_noise(x0 + u)) * (1 + radius)
@@ -183,7 +183,7 @@ def center(p: Problem, model: QuadraticModel) -> Center:
             gradient = p.gradient(split(x, p.program.start))
             if not np.all(np.isfinite(gradient)):  # a norm, squared, at its own zero
                 break
-            seen.append(model.norm * float(np.linalg.norm(gradient / model.norm)))  # no overflow
+            seen.append(length(gradient))
             x = x - np.linalg.solve(model.hessian, gradient)
     # After two exact steps a gradient is the rounding of its own terms; it may be 0 by chance.
     noise, uncertainty = max(seen[2:], default=0.0), 0.0
@@ -251,7 +251,7 @@ def run_to(
     sizes = trajectory.monitors["norm"] + float(np.linalg.norm(at.x))
     eta, d = hyperparameters[0], len(at.x)
     # Numbers below the smallest normal one are flushed to zero, in x and in η times a velocity.
-    smallest = float(np.finfo(np.float64).tiny) * (1 + eta) * d
+    smallest = SMALLEST * (1 + eta) * d
     each = 8 * EPS * np.sqrt(d) * (1 + eta * model.norm) * sizes + eta * at.gradient_noise
     notes = ()
     if not finite.all():

@@ -23,6 +23,7 @@ from steepest.homogeneity import with_rounding
 from steepest.theorems.vectors import norm
 
 EPS = float(np.finfo(np.float64).eps)
+SMALLEST = float(np.finfo(np.float64).tiny)  # below it numbers are flushed to zero
 _SPREAD = 4  # the half-width of the window over which the noise of neighbouring steps is pooled
 _SAFETY = 8.0
 # A drawing moves each number by two to six times the most that rounding does. Both of two may all
@@ -35,7 +36,12 @@ def drawn_rounding(function: Callable[..., Any], *args: Any) -> Any:
 
     For `Program.in_double`: it knows of terms that cancel, also where each of them is exact.
     """
-    return _FEW_DRAWINGS * norm([with_rounding(function, *args)[1]])
+    return _FEW_DRAWINGS * norm([with_rounding(function, *args, lost=SMALLEST)[1]])
+
+
+def underflow(values: Float[np.ndarray, " n"]) -> bool:
+    """Whether values of f are all so small that their digits are lost below float64's range."""
+    return bool(np.max(np.abs(values), initial=0.0) < SMALLEST / EPS)
 
 
 def third_difference(f: Callable[[Any], Any], leaves: list[Any], width: float = 1.0) -> Any:

@@ -22,7 +22,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_states, gradient_steps
 from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference
+from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference, underflow
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
@@ -213,6 +213,9 @@ class _Runner:
             + 4 * EPS * g[:-1] * sizes[:-1]
             + 4 * EPS * (g[:-1] / np.sqrt(beta)) ** 2
         )
+        if underflow(f):  # nothing can be told of steps by f that are no rest
+            allowance = np.where(g[:-1] > 0, np.nan, allowance)
+            note += ("f is below the range of float64",)
         self.last = {name: rows[: end + 1] for name, rows in watched.items()}
         monitors = {"gradient_norm": watched["gradient_norm"]}
         trajectory = replace(

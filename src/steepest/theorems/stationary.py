@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from steepest.theorems.accelerated_run import Accelerator, Comparator, coefficients
 from steepest.theorems.problem import Problem
-from steepest.theorems.vectors import flat, split
+from steepest.theorems.vectors import flat, length, split
 
 _MOST_STEPS = 50_000
 
@@ -66,4 +66,4 @@ def _step_by_step(
 
 def _slope(p: Problem, x: Float[np.ndarray, " d"]) -> float:
     """‖∇f(x)‖; NaN where x is not finite."""
-    return float(np.linalg.norm(p.derivatives.gradient(x))) if np.isfinite(x).all() else math.nan
+    return length(p.derivatives.gradient(x)) if np.isfinite(x).all() else math.nan

@@ -56,9 +56,10 @@ def stationary_point(p: Problem, steps: int = 200) -> Certificate:
     T = np.arange(1, count + 1, dtype=np.float64)
     floor, hypothesis = _floor(p, run)
     gap = np.maximum(run.values[0] - floor, 0.0)
-    bound = np.sqrt(2 * run.smoothness * gap / T)
+    root = np.sqrt(2 * run.smoothness)  # by itself: β times the gap may leave the range of float64
+    bound = root * np.sqrt(gap / T)
     # The allowances of the T inequalities that are summed, carried through the root.
-    loosened = np.sqrt(2 * run.smoothness * (gap + np.cumsum(run.allowance)) / T)
+    loosened = root * np.sqrt((gap + np.cumsum(run.allowance)) / T)
     least = np.minimum.accumulate(run.gradient_norms[:count])
     return Certificate(
         statement=_STATEMENT,
@@ -90,7 +91,7 @@ def _floor(p: Problem, run: SmoothRun) -> tuple[np.ndarray | float, Hypothesis]:
     name = "f is bounded below by the minimum"
     t = int(np.argmin(run.values))
     lowest = float(run.values[t])
-    off = float(np.max(run.allowance, initial=0.0))
+    off = float(np.max(np.nan_to_num(run.allowance), initial=0.0))
     q = p.quadratic
     x = q.minimizer() if q is not None and q.least > 0 else None
     least = None if x is None else p.value_at(x)

@@ -62,6 +62,11 @@ def lengths(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
     return scale[:, 0] * np.sqrt(np.sum((rows / scale) ** 2, axis=1))
 
 
+def length(vector: Float[np.ndarray, " d"]) -> float:
+    """The Euclidean norm, scaled likewise."""
+    return float(lengths(vector[None])[0])
+
+
 def in_words(vector: Float[np.ndarray, " d"]) -> str:
     """The first few coordinates, for a message."""
     head = ", ".join(f"{value:.6g}" for value in vector[:4])
