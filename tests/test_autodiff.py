@@ -118,3 +118,18 @@ def test_a_gradient_that_is_rounding_is_not_wrong(kind):
     assert st.check_autodiff(f)(least).valid is True
     large = lambda x: kind(1e6) * x - kind(1e6) * jnp.sin(x)
     assert st.check_autodiff(large)(kind(0.01)).valid is (None if kind is np.float32 else True)
+
+
+def test_an_array_of_numpys_that_was_met_in_single_precision():
+    """JAX keeps what it made of the array there, and its matmul with it."""
+    a = np.array([1.0, 2.0, 3.0])
+    f = lambda x: jnp.maximum(x @ a, 0.0)
+    st.directional_derivative(f)(jnp.zeros(3), jnp.ones(3))
+    st.subgradient(f)(jnp.zeros(3))
+    check = st.check_autodiff(f)(np.zeros(3))
+    assert check.valid
+    assert check.gradient.dtype == np.float64
+    np.testing.assert_array_equal(check.gradient, a / 2)
+    np.testing.assert_array_equal(jax.grad(f)(jnp.ones(3)), a)
+    np.testing.assert_array_equal(jax.jit(jax.grad(f))(jnp.ones(3)), a)
+    assert st.check_autodiff(f)(jnp.ones(3)).gradient.dtype == np.float32

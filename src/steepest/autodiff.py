@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core as jex_core
 from jaxtyping import PyTree
 
 from steepest.clarke import ClarkeDifferential, clarke
@@ -144,18 +145,21 @@ def _gradient(
     kwargs: dict[str, Any],
     differential: ClarkeDifferential,
 ) -> PyTree:
-    """`jax.grad` as the user would call it, with passengers of the pytree left alone."""
+    """`jax.grad` as the user would call it, with passengers of the pytree left alone.
+
+    Of the traced program, which has the user's own rules: called as it is in double, f would hand
+    JAX's functions the arrays that JAX has made of NumPy's for its calls in single precision.
+    """
     point = differential.point
     double = any(leaf.dtype == np.float64 for leaf in point.leaves)
-
-    def of_leaves(leaves: list[Any]) -> Any:
-        filled = list(args)
-        filled[argnums] = point.restore(leaves)
-        return f(*filled, **kwargs)
-
+    closed = _traced(f, argnums, args, kwargs).closed
     with jax.enable_x64(double or is_double_enabled()):
-        with loops_named(lambda: _traced(f, argnums, args, kwargs).closed.jaxpr):
-            gradient = jax.grad(of_leaves)([jnp.asarray(leaf) for leaf in point.leaves])
+        kinds = [var.aval.dtype for var in closed.jaxpr.constvars]  # pyright: ignore[reportAttributeAccessIssue]
+        consts = [jnp.array(c, kind) for c, kind in zip(closed.consts, kinds, strict=True)]
+        run = jex_core.jaxpr_as_fun(jex_core.ClosedJaxpr(closed.jaxpr, consts))
+        with loops_named(lambda: closed.jaxpr):
+            leaves = [jnp.asarray(leaf) for leaf in point.leaves]
+            gradient = jax.grad(lambda leaves: run(*leaves)[0])(leaves)
         return point.restore([np.asarray(g) for g in gradient])
 
 
