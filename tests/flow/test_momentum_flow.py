@@ -156,3 +156,26 @@ def test_a_jump_is_refused():
 def test_where_f_ends_is_no_kink(f, says):
     with pytest.raises(st.SolverError, match=says):
         st.momentum_flow(f, 1.0, 2.0, "heavy_ball", damping=1.0, max_steps=3000)
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float16, jnp.float32])
+def test_an_end_of_few_digits_is_computed_in_double(number):
+    arguments = {"method": "nesterov", "damping": 1.0}
+    run = unchecked(st.momentum_flow)(f, START, number(1), rtol=1e-11, atol=1e-11, **arguments)
+    same = st.momentum_flow(f, START, 1.0, rtol=1e-11, atol=1e-11, **arguments)
+    np.testing.assert_allclose(run.final, same.final, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(run.values, same.values, rtol=0, atol=1e-11)
+    assert run.ts.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (lambda x: jnp.sum(jnp.abs(x)), "starts at a kink, at t = 0: abs at .*test_momentum_flow"),
+        (lambda x: jnp.linalg.norm(x), "starts at a kink, at t = 0: norm at .*test_momentum_flow"),
+        (lambda x: jnp.abs(x[0] + 0.1) + x[1], "meets a kink at t = 0.4"),
+    ],
+)
+def test_a_start_at_a_kink_is_named_as_such(f, says):
+    with pytest.raises(SolverError, match=says):
+        st.momentum_flow(f, np.zeros(2), 1.0, "heavy_ball", damping=1.0)

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import PyTree
 
-from steepest.errors import NotLocallyLipschitzError, SolverError
+from steepest.clarke import clarke
+from steepest.errors import (
+    NotLocallyLipschitzError,
+    SolverError,
+    TooManyPiecesError,
+    UnprovedError,
+    UnsupportedPrimitiveError,
+)
 from steepest.flow._jumps import Derivatives
 from steepest.flow._passed_kinks import KinksPassed, TooManyTurns
 from steepest.pieces import Program, trace
@@ -64,6 +71,24 @@ def refuse_kinks(
         f"{name} meets a kink at t = {time:.6g}: {found.what}. "
         "It is followed where f is smooth along the way."
     )
+
+
+def refuse_kink_at_start(f: Callable[..., Any], x0: PyTree) -> None:
+    """Raise where a momentum flow starts at a kink of f: it moves on before one is looked for.
+
+    Raises:
+        SolverError: it does, with the lines.
+    """
+    try:
+        differential = clarke(f)(x0)
+    except (UnsupportedPrimitiveError, TooManyPiecesError, UnprovedError, NotLocallyLipschitzError):
+        return  # not known, and what was found on the way is told
+    if differential.is_singleton is False:
+        lines = ", ".join(differential.lines[:4])
+        raise SolverError(
+            f"the momentum flow starts at a kink, at t = 0: {lines}. "
+            "It is followed where f is smooth along the way."
+        )
 
 
 def _cubics(ts: np.ndarray, xs: np.ndarray, vs: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from jaxtyping import PyTree
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request, as_request
-from steepest.flow._kinks_on_path import refuse_kinks
+from steepest.flow._kinks_on_path import refuse_kink_at_start, refuse_kinks
 from steepest.flow._momentum_equations import Equation, equation
 from steepest.inputs import whole_number
 from steepest.pieces._compile import compiled
@@ -91,6 +91,8 @@ def momentum_flow(
     request = as_request(f, x0, t1, rtol, atol, saveat, monitors, states=states)
     law = equation(method, damping, order, step)
     max_steps = whole_number(max_steps, "max_steps")
+    # In double, also where they are numbers of NumPy's or JAX's in single or half precision.
+    t1, rtol, atol = request.t1, float(rtol), float(atol)
     saved = np.linspace(0.0, t1, _LOOKED_AT) if saveat is None else np.asarray(request.ts)
     with jax.enable_x64(True):
         gated = Gated(request.program)
@@ -104,8 +106,13 @@ def momentum_flow(
         there = ts <= reached
         size = float(np.max(np.abs(request.start), initial=0.0))
         values = along(lambda y: gated.actual(request.leaves(y))[0], xs[there])
-        refuse_kinks(request.program, ts[there], xs[there], vs[there], atol + rtol * size)
+        try:
+            refuse_kinks(request.program, ts[there], xs[there], vs[there], atol + rtol * size)
+        except SolverError:
+            refuse_kink_at_start(f, x0)  # in its place
+            raise
         if not np.all(np.isfinite(values)):
+            refuse_kink_at_start(f, x0)
             first = int(np.argmin(np.isfinite(values)))
             raise SolverError(
                 f"f is {values[first]} at t = {ts[first]:.6g}, though its gradient is finite: on "
@@ -115,7 +122,7 @@ def momentum_flow(
             edge = "not defined, not smooth or unbounded below there"
             why = "unbounded below" if counts["far"] else edge
             raise SolverError(
-                f"the momentum flow came to t = {float(reached):.6g} of {float(t1):g} in "
+                f"the momentum flow came to t = {float(reached):.6g} of {t1:g} in "
                 f"{int(counts['steps'])} steps: f is {why}, or max_steps is too small."
             )
         rows = np.searchsorted(ts, saved)
