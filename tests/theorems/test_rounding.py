@@ -1,5 +1,6 @@
 """Programs whose large terms cancel: what they leave is rounding, and no refutation."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -23,6 +24,14 @@ START = np.array([1.0, 1.7])
 def test_the_rounding_of_terms_that_cancel_refutes_nothing(name, theorem):
     c = st.certify(theorem, st.Problem(CANCELLING[name], START), steps=30)
     assert c.holds, str(c)
+
+
+def test_so_do_terms_that_cancel_where_choices_tie():
+    """Twice log(2 cosh(x/2)): both terms of its derivative are of size 1 at 0."""
+    f = lambda x: jnp.sum(jax.nn.softplus(x) + jax.nn.softplus(-x))
+    c = st.certify("D7", st.Problem(f, np.array([0.3, -0.4, 0.5])), steps=8)
+    assert c.holds, str(c)
+    assert np.max(c.parts[0].allowance) < 1e-12
 
 
 @pytest.mark.parametrize("scale", [100.0, 1000.0])

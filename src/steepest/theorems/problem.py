@@ -304,15 +304,15 @@ class Problem:
         """The rounding of ∇f, in length: its third difference over a few units in the last place,
         or what drawn roundings make of it, whichever is more.
 
-        A hair off x where ∇f comes out as NaN at it. Of a program with choices that is no
-        quadratic it is the third difference: a drawn rounding may turn a choice that is tied.
+        A hair off x where ∇f comes out as NaN at it. So are roundings drawn for a program with
+        choices: one that is tied at x they may turn.
         """
         here = float(self._gradient_third_difference(x))
         if math.isnan(here):
             x = a_hair_off(x)
             here = float(self._gradient_third_difference(x))
         if self.quadratic is None and self.derivatives.chooses:
-            return here
+            x = a_hair_off(x)
         drawn = float(self._gradient_drawn(x))
         return max(here, drawn) if math.isfinite(drawn) else here
 
