@@ -196,14 +196,17 @@ class Crossings:
         weights = jnp.where(mode.active, weights, 0.0)
         return mode._replace(weights=jnp.where(jnp.any(mode.held), weights, mode.weights))
 
-    def bounds(self, weights: Any, mode: Arguments) -> Any:
-        """What is to stay positive: of each pair the weights of both, and 1 − ‖v‖ of its norm."""
+    def bounds(self, look: Look, mode: Arguments) -> Any:
+        """What is to stay positive: of each pair the weights of both, if it is not faint, and
+        1 − ‖v‖ of its norm."""
         if not len(mode.base):
             return jnp.ones(1)
+        weights = look.multipliers
         held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))
         is_choice = jnp.asarray(self.gated.is_choice)
-        each = jnp.where(held & is_choice[base], weights[base], 1.0)
-        both = jnp.where(held & is_choice[other], weights[other], 1.0)
+        counts = held & ~self.scales.faint(look.turns, look.y)
+        each = jnp.where(counts & is_choice[base], weights[base], 1.0)
+        both = jnp.where(counts & is_choice[other], weights[other], 1.0)
         squares = jnp.where(held & ~is_choice[other], weights[base] ** 2, 0.0)
         lengths = jnp.sqrt(jnp.zeros(self.gated.size).at[other].add(squares))
         return jnp.concatenate([each, both, 1 - lengths[other]])

@@ -158,7 +158,7 @@ class Decider:
         scale = float(look.scale) + 1e-300
         negative: list[int] = []
         if mode.pairs:
-            weights = look.multipliers
+            weights = self.counting(mode, look.multipliers)
             held = sorted(mode.choices, key=lambda k: weights[k])
             if look.misfit > MISFIT * scale:
                 # What is held does not determine weights that balance it.
@@ -218,34 +218,6 @@ class Decider:
         """The mode, centred, if it is consistent."""
         found = None if mode is None else self.centred(mode)
         return found if found is not None and self.violations(found) == ([], []) else None
-
-    def is_unique(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
-        """Whether there is one way on from where these tie; see `is_only_way` for those that feed
-        others."""
-        return not any(self.parts(mode, *tie) for tie in ties) or self.is_one_way(mode, ties)
-
-    def is_one_way(self, mode: Mode, ties: list[tuple[int, int]]) -> bool:
-        """The same by trying all modes, each tie on its one side, on the other and held; where they
-        are too many, "no" stands for "not known"."""
-        modes = {mode.active.tobytes(): mode}
-        for _, other in ties:
-            for one in list(modes.values()):
-                held = one.sliding(other)
-                modes[held.active.tobytes()] = held
-                for base in one.members(other):
-                    if len(one.members(base)) == 1:
-                        crossed = one.crossed(base, other)
-                        modes[crossed.active.tobytes()] = crossed
-            if len(modes) > _MOST_TRIED:
-                return False
-        found: list[np.ndarray] = []
-        for one in modes.values():
-            if self.violations(one) == ([], []):
-                look = self.look(one)
-                room = _SAME_WAY * float(look.scale)
-                if all(np.linalg.norm(look.velocity - other) > room for other in found):
-                    found.append(look.velocity)
-        return len(found) <= 1
 
     def with_dependents(self, mode: Mode) -> Mode:
         """The mode that also holds what stays tied along it, so that its weights are shared."""
@@ -351,9 +323,18 @@ class Decider:
 
     def least(self, mode: Mode, look: Look) -> float:
         """How far the multipliers are within their bounds."""
-        weights = look.multipliers
+        weights = self.counting(mode, look.multipliers)
         lengths = [_length(weights[entries]) for _, entries in mode.norms]
         return min(float(np.min(weights[mode.choices], initial=1.0)), 1 - max(lengths, default=0.0))
+
+    def counting(self, mode: Mode, weights: np.ndarray) -> np.ndarray:
+        """The weights, with 0 for those below it that tell nothing: see `Scales.faint`."""
+        found = np.array(weights)
+        for k in mode.choices:
+            if found[k] < -_WEIGHT:
+                turns = [_length(self.change(mode, j, k)[0]) for j in mode.members(k) if j != k]
+                found[k] = 0.0 if self.machine.scales.faint(max(turns), self.y) else found[k]
+        return found
 
     def moved_to(self, other: np.ndarray, mode: Mode, look: Look) -> tuple[np.ndarray, float]:
         """(weights that balance between the multipliers and other weights, how far they are within

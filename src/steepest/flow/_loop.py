@@ -118,7 +118,7 @@ class Loop:
             pulled = s.pulled + spent * jnp.sum(mode.held)
             step = c.step._replace(look=found, spent=s.spent + spent, pulled=pulled)
             c = c._replace(step=step, seen=no)
-            weights = self.crossings.bounds(found.multipliers, mode)
+            weights = self.crossings.bounds(found, mode)
             least, bounds = jnp.min(weights), self._bounds(weights, found, mode)
             holds = self.crossings.is_consistent(found, least, mode)
             nothing = Made(no, zero, zero, s.mode)
@@ -148,7 +148,7 @@ class Loop:
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
         numbers = jax.eval_shape(
-            lambda: self._bounds(self.crossings.bounds(mode.weights, mode), not_looked, mode)
+            lambda: self._bounds(self.crossings.bounds(not_looked, mode), not_looked, mode)
         )
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(

@@ -31,7 +31,8 @@ class Machine:
         began = time.perf_counter()
         self.request, self.functions = request, functions(request.program, stiff)
         self.gated = self.functions.gated
-        self.scales = Scales(rtol, atol, float(np.max(np.abs(request.start), initial=0.0)))
+        start = float(np.max(np.abs(request.start), initial=0.0))
+        self.scales = Scales(rtol, atol, start, float(request.t1))
         self.counts = {"steps": 0, "rejected": 0, "rhs": 0, "vjps": 0, "passed": 0}
         self._given = Scales(*map(np.asarray, self.scales))
         self._watched = compiled(request.watched)

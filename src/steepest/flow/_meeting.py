@@ -11,12 +11,12 @@ from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
 from steepest.flow._events import KINDS, Event, Kind, Kink
 from steepest.flow._field import Look
-from steepest.flow._held_together import is_only_way
 from steepest.flow._joined import with_joined
 from steepest.flow._letting_go import LettingGo, Off, Wait
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._norms_at_zero import AT_ZERO, norms_at_zero
+from steepest.flow._other_ways import is_only_way, is_unique
 from steepest.flow._sliding import LET_GO
 from steepest.flow._smooth_zeros import SmoothZeros
 from steepest.flow._standing import Step
@@ -330,7 +330,7 @@ class Meeting:
             free = free.released(free.choices[-1])
         ties = decider.ties(free, decider.look(free).keys)
         few = 1 < len(ties) <= _TOGETHER and not free.joined
-        if few and not decider.is_unique(free, ties):
+        if few and not is_unique(decider, free, ties):
             return False
         if few and not is_only_way(decider, free, ties, decider.look(after).velocity):
             return False
@@ -341,7 +341,7 @@ class Meeting:
             if decider.parts(after, base, other):
                 was_held = before.active[base] and before.active[other]
                 free = after.released(other) if was_held else before
-                if not decider.is_unique(free, decider.ties(free, decider.look(free).keys)):
+                if not is_unique(decider, free, decider.ties(free, decider.look(free).keys)):
                     return False
         return True
 

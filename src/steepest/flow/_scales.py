@@ -15,11 +15,13 @@ class Scales(NamedTuple):
     Attributes:
         rtol, atol: tolerances of a step.
         start: the largest entry of where the solve starts.
+        time: how long it goes on.
     """
 
     rtol: Any
     atol: Any
     start: Any
+    time: Any
 
     @property
     def nearest_root(self) -> Any:
@@ -49,3 +51,9 @@ class Scales(NamedTuple):
     def share(self, y: Any) -> Any:
         """Of a step's tolerance: what it may lose to crossings in it."""
         return self.room(jnp.max(jnp.abs(y), initial=0.0))
+
+    def faint(self, turn: Any, y: Any) -> Any:
+        """Whether a gradient may turn by so much from the start to the end, and less is lost than a
+        step may lose. Near a minimum, where all gradients vanish, no more can be told of what
+        holds a kink: its multiplier is a quotient of the steps' errors."""
+        return jnp.abs(turn) * self.time <= self.share(y)

@@ -106,7 +106,14 @@ class Solver:
                 if wait is not None:
                     t = self.waited(wait, wait.state(wait.end))
                     look = machine.look(wait.state(t), mode)
-                mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
+                try:
+                    mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
+                except SolverError:
+                    if not self.rests(t, look):
+                        raise
+                    # All that is left to move is less than what the steps' errors are.
+                    self.waited(Wait.straight(t, request.t1 - t, mode, y, 0 * y), y)
+                    break
                 self.y = y
                 t = t if self.meeting.wait is None else self.waited(self.meeting.wait, y)
                 width = float(s.t - s.begin) if at_once < 2 else self.width(t, y, mode)
@@ -120,8 +127,14 @@ class Solver:
                     f"{request.t1:g}, where they are {next_t - t:.2g} long; loosen the tolerances, "
                     "or try stiff=True. The gradient may be without a bound there."
                 )
-        saving.value(t, self.y)
+        saving.value(request.t1, self.y)
         return saving.trajectory(self.y, self.meeting.events)
+
+    def rests(self, t: float, look: Look) -> bool:
+        """Whether a state at this speed moves by no more than its tolerance to the end: at a
+        minimum gradients are errors of the steps, by which nothing can be decided."""
+        left = (self.request.t1 - t) * float(np.max(np.abs(look.velocity), initial=0.0))
+        return left <= 10 * float(self.machine.scales.share(look.y))
 
     def waited(self, wait: Wait, y: np.ndarray) -> float:
         """Its end, where the state is y."""

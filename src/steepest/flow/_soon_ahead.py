@@ -6,6 +6,8 @@ instant, and what is followed is told by how they turn along the flow.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from steepest.flow._crossing import PARTS
@@ -15,6 +17,7 @@ from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import Change
 
 _SOON = (1e-9, 1e-7, 1e-5, 1e-3)  # of the time that is asked for
+_FASTER = 10.0  # times a gain is what is gained in a hundred times the time, at least
 GAIN = 1e-9  # of the gradients: rates nearer than this are equal
 
 
@@ -29,18 +32,26 @@ def soon_ahead(
         change: at the state.
     """
     scale = float(look.scale) + 1e-300
-    lengths = {}
+    rooms = {}
     for tie in stays:
         jump, row = change(mode, *tie)
         if np.linalg.norm(jump) > PARTS * scale:
-            lengths[tie] = float(np.linalg.norm(row))
-    found = []
-    for share in _SOON if lengths else ():
+            rooms[tie] = GAIN * float(np.linalg.norm(row)) * scale
+    if not rooms:
+        return []
+    gains = []
+    for share in _SOON:
         y = look.y + share * machine.request.t1 * look.velocity
         rates = machine.look(np.asarray(y), mode).rates
-        for tie in [*lengths]:
-            gain = float(rates[tie[1]] - rates[tie[0]])
-            if abs(gain) > GAIN * lengths[tie] * scale:
-                del lengths[tie]
-                found += [tie] if gain > 0 else []
-    return found
+        gains.append([float(rates[other] - rates[base]) for base, other in rooms])
+    told = zip(rooms.items(), np.array(gains).T, strict=True)
+    return [tie for (tie, room), gain in told if _grows(gain, room)]
+
+
+def _grows(gains: np.ndarray, room: float) -> bool:
+    """Whether the first gain that is more than rounding, and so is followed by larger ones of its
+    sign, is one."""
+    for gain, later in pairwise(gains):
+        if abs(gain) > room and later * np.sign(gain) > _FASTER * abs(gain):
+            return bool(gain > 0)
+    return False

@@ -9,11 +9,11 @@ import numpy as np
 from steepest.errors import SolverError
 from steepest.flow._decide import Decider
 from steepest.flow._events import Event
-from steepest.flow._held_together import is_only_way
 from steepest.flow._joined import with_joined
 from steepest.flow._meeting import Meeting
 from steepest.flow._mode import Mode, own_mode
 from steepest.flow._norms_at_zero import norms_at_zero
+from steepest.flow._other_ways import is_only_way, is_unique
 
 _TIE = 8 * float(np.finfo(np.float64).eps)
 
@@ -80,7 +80,7 @@ class Start:
             y, meeting.wait = off.y, off.wait
         else:
             found = None if found is None else decider.as_found(decider.settled(found, neutral))
-            unique = decider.is_unique(mode, ties)
+            unique = is_unique(decider, mode, ties)
             if found is None:
                 # The least norm leads away at once: that of min(−x, −2x), to where f is −2x.
                 found = decider.next_mode(mode)

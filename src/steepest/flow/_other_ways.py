@@ -1,8 +1,9 @@
-"""Other ways on where one choice feeds another: all that ties, held by its pieces together.
+"""Whether there is one way on from a point where choices tie.
 
-The weights of choices that feed each other multiply: in |relu(x) + y| those of the relu's slope and
-of the sign do, and the products are fewer than the mixtures of the four pieces' gradients. What the
-products cannot hold the mixtures may: |relu(x) + y| − x/2 moves on from 0, and may stay there.
+Where all that ties is convex there is. Else all modes are tried. Where one choice feeds another
+that is not all: their weights multiply, in |relu(x) + y| those of the relu's slope and of the sign,
+and the products are fewer than the mixtures of the four pieces' gradients. What the products cannot
+hold the mixtures may: |relu(x) + y| − x/2 moves on from 0, and may stay there.
 """
 
 from __future__ import annotations
@@ -16,8 +17,15 @@ from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import mixes_pieces_nearby
 
 _MOST = 6  # ties
+_MOST_TRIED = 300  # modes
 _SAME_ROW = 1e-9  # of gradients of keys: they do not turn
 _SAME_WAY = 1e-7  # of the gradients: velocities this near are one
+
+
+def is_unique(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bool:
+    """Whether there is one way on from where these tie; see `is_only_way` for those that feed
+    others."""
+    return not any(decider.parts(mode, *tie) for tie in ties) or _is_one_way(decider, mode, ties)
 
 
 def is_only_way(
@@ -34,7 +42,7 @@ def is_only_way(
     """
     if not 1 < len(ties) <= _MOST or mode.joined or mode.norms or not _feeds(decider, mode, ties):
         return True
-    if not decider.is_one_way(mode, ties):
+    if not _is_one_way(decider, mode, ties):
         return False
     surfaces, rest = _surfaces(decider, mode, ties)
     every = mode
@@ -46,6 +54,30 @@ def is_only_way(
         return True
     slope = lambda piece: decider.look(piece).slope
     return mixes_pieces_nearby(every, rest, look.velocity, decider.change, slope) is not True
+
+
+def _is_one_way(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bool:
+    """The same by trying all modes, each tie on its one side, on the other and held; where they
+    are too many, "no" stands for "not known"."""
+    modes = {mode.active.tobytes(): mode}
+    for _, other in ties:
+        for one in list(modes.values()):
+            held = one.sliding(other)
+            modes[held.active.tobytes()] = held
+            for base in one.members(other):
+                if len(one.members(base)) == 1:
+                    crossed = one.crossed(base, other)
+                    modes[crossed.active.tobytes()] = crossed
+        if len(modes) > _MOST_TRIED:
+            return False
+    found: list[np.ndarray] = []
+    for one in modes.values():
+        if decider.violations(one) == ([], []):
+            look = decider.look(one)
+            room = _SAME_WAY * float(look.scale)
+            if all(np.linalg.norm(look.velocity - other) > room for other in found):
+                found.append(look.velocity)
+    return len(found) <= 1
 
 
 def _surfaces(
