@@ -204,7 +204,7 @@ class Crossings:
         weights = look.multipliers
         held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))
         is_choice = jnp.asarray(self.gated.is_choice)
-        counts = held & ~self.scales.faint(look.turns, look.y)
+        counts = held & ~self.scales.faint(look.turns)
         each = jnp.where(counts & is_choice[base], weights[base], 1.0)
         both = jnp.where(counts & is_choice[other], weights[other], 1.0)
         squares = jnp.where(held & ~is_choice[other], weights[base] ** 2, 0.0)

@@ -332,8 +332,9 @@ class Decider:
         found = np.array(weights)
         for k in mode.choices:
             if found[k] < -_WEIGHT:
-                turns = [_length(self.change(mode, j, k)[0]) for j in mode.members(k) if j != k]
-                found[k] = 0.0 if self.machine.scales.faint(max(turns), self.y) else found[k]
+                at = mode.mixing(weights)  # what feeds another turns by as much as that weighs
+                turns = [_length(self.change(at, j, k)[0]) for j in mode.members(k) if j != k]
+                found[k] = 0.0 if self.machine.scales.faint(max(turns)) else found[k]
         return found
 
     def moved_to(self, other: np.ndarray, mode: Mode, look: Look) -> tuple[np.ndarray, float]:

@@ -52,8 +52,8 @@ class Scales(NamedTuple):
         """Of a step's tolerance: what it may lose to crossings in it."""
         return self.room(jnp.max(jnp.abs(y), initial=0.0))
 
-    def faint(self, turn: Any, y: Any) -> Any:
-        """Whether a gradient may turn by so much from the start to the end, and less is lost than a
-        step may lose. Near a minimum, where all gradients vanish, no more can be told of what
-        holds a kink: its multiplier is a quotient of the steps' errors."""
-        return jnp.abs(turn) * self.time <= self.share(y)
+    def faint(self, turn: Any) -> Any:
+        """Whether a gradient may turn by so much from the start to the end, and less is lost in any
+        entry than a step may lose in one near 0. Near a minimum, where all gradients vanish, no
+        more can be told of what holds a kink: its multiplier is a quotient of the steps' errors."""
+        return jnp.abs(turn) * self.time <= self.room(0.0)

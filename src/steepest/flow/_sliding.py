@@ -91,7 +91,7 @@ class Slides:
             return self.none(look.y), jnp.asarray(False)
         is_choice, weights = jnp.asarray(self.is_choice), look.multipliers
         held, base, other = map(jnp.asarray, (mode.held, mode.base, mode.other))
-        counts = held & ~self.crossings.scales.faint(look.turns, look.y)
+        counts = held & ~self.crossings.scales.faint(look.turns)
         choice = counts & is_choice[base] & is_choice[other]
         base_out, other_out = (choice & (weights[k] <= LET_GO) for k in (base, other))
         pair = jnp.argmax(base_out | other_out)

@@ -133,8 +133,8 @@ class Solver:
     def rests(self, t: float, look: Look) -> bool:
         """Whether a state at this speed moves by no more than its tolerance to the end: at a
         minimum gradients are errors of the steps, by which nothing can be decided."""
-        left = (self.request.t1 - t) * float(np.max(np.abs(look.velocity), initial=0.0))
-        return left <= 10 * float(self.machine.scales.share(look.y))
+        left = (self.request.t1 - t) * np.abs(look.velocity)
+        return bool(np.all(left <= 10 * self.machine.scales.room(np.abs(look.y))))
 
     def waited(self, wait: Wait, y: np.ndarray) -> float:
         """Its end, where the state is y."""
