@@ -21,7 +21,7 @@ from steepest.flow._free_weights import DETERMINED, dependent_pairs, free_weight
 from steepest.flow._least_weights import least_squares_weights
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
-from steepest.flow._pieces_nearby import moves_as_pieces_nearby
+from steepest.flow._pieces_nearby import mixes_pieces_nearby
 from steepest.flow._soon_ahead import GAIN, soon_ahead
 
 _MOST_MIXED = 6
@@ -185,7 +185,7 @@ class Decider:
         dependent = bool(mode.implied) or (bool(mode.pairs) and look.pivot <= DETERMINED)
         if (stays or dependent) and not negative and not ahead:
             slope = lambda piece: self.look(piece).slope
-            if not moves_as_pieces_nearby(mode, stays, look.velocity, self.change, slope):
+            if mixes_pieces_nearby(mode, stays, look.velocity, self.change, slope) is False:
                 negative, ahead = mode.choices, stays
         return negative, ahead
 

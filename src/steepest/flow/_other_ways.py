@@ -40,11 +40,13 @@ def is_only_way(
         ties: (the active candidate, the other).
         velocity: at which it is gone on.
     """
-    if not 1 < len(ties) <= _MOST or mode.joined or mode.norms or not _feeds(decider, mode, ties):
+    if not 1 < len(ties) <= _MOST or mode.joined or mode.norms:
+        return True
+    surfaces, rest = _surfaces(decider, mode, ties)
+    if not _feeds(decider, mode, surfaces):
         return True
     if not _is_one_way(decider, mode, ties):
         return False
-    surfaces, rest = _surfaces(decider, mode, ties)
     every = mode
     for _, other in surfaces:
         every = every.sliding(other)
@@ -83,11 +85,15 @@ def _is_one_way(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bo
 def _surfaces(
     decider: Decider, mode: Mode, ties: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """(one tie of each surface, the others): what a program reads twice ties twice."""
+    """(one tie of each surface, the others): what a program reads twice ties twice, and what does
+    not hang on the state has none."""
     first: list[tuple[int, int]] = []
     rest: list[tuple[int, int]] = []
     for tie in ties:
         row = decider.change(mode, *tie)[1]
+        if not np.any(row):
+            rest.append(tie)
+            continue
         for one in first:
             known = decider.change(mode, *one)[1]
             ratio = float(row @ known) / float(known @ known)

@@ -30,18 +30,6 @@ class _Piece(NamedTuple):
     rows: np.ndarray  # the gradients of how far what is taken is ahead of each that ties
 
 
-def moves_as_pieces_nearby(
-    mode: Mode,
-    stays: list[tuple[int, int]],
-    velocity: np.ndarray,
-    change: Change,
-    slope: Callable[[Mode], np.ndarray],
-) -> bool:
-    """Whether minus the velocity is a mixture of the gradients of pieces nearby; True, too, where
-    that is not known. See `mixes_pieces_nearby`."""
-    return mixes_pieces_nearby(mode, stays, velocity, change, slope) is not False
-
-
 def mixes_pieces_nearby(
     mode: Mode,
     stays: list[tuple[int, int]],
