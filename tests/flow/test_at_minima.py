@@ -54,6 +54,12 @@ def test_a_faint_kink_that_is_held_to_the_end():
     np.testing.assert_allclose(run.final, [np.exp(-3), 0], atol=1e-5)
 
 
+def test_a_gradient_flow_that_rests_at_a_kink_says_so():
+    """However slow it is: only where nothing is found to go on in does a state stay."""
+    with pytest.raises(st.SolverError, match=r"meets a kink at t = 0\.1"):
+        st.gradient_flow(lambda x: 1e-9 * jnp.abs(x), 1e-10, 1.0)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-4])
 def test_what_is_not_faint_is_let_go(scale):
     """0.1|y| holds y at 0 until 0.04x is more, at x = t = 2.5, however small the two are."""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from steepest.errors import SolverError
+
 Kind = Literal["cross", "slide", "release", "stop"]
 KINDS: tuple[Kind, ...] = ("cross", "slide", "release", "stop")
+
+
+class NoContinuationError(SolverError):
+    """No mode was found to go on in."""
 
 
 class Kink(NamedTuple):

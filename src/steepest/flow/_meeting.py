@@ -9,7 +9,7 @@ import numpy as np
 from steepest.errors import NotLocallyLipschitzError, SolverError
 from steepest.flow._crossing import NEAR_ROOT, ROUNDING
 from steepest.flow._decide import Decider
-from steepest.flow._events import KINDS, Event, Kind, Kink
+from steepest.flow._events import KINDS, Event, Kind, Kink, NoContinuationError
 from steepest.flow._field import Look
 from steepest.flow._joined import with_joined
 from steepest.flow._letting_go import LettingGo, Off, Wait
@@ -168,7 +168,7 @@ class Meeting:
             if goes_on is None:
                 met = [other for _, other in real] + [k for pair in mode.pairs for k in pair]
                 named = self.named(mode, met) or "that point; f may jump there"
-                raise SolverError(f"at t = {t:.9g} no continuation was found past {named}.")
+                raise NoContinuationError(f"at t = {t:.9g} no continuation was found past {named}.")
             found, at, off, gates = goes_on
         self.wait = None if off is None else off.wait
         self.refuse_jump(t, at, mode, found)

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from steepest.errors import SolverError
 from steepest.flow._arguments import Request
+from steepest.flow._events import NoContinuationError
 from steepest.flow._field import Look
 from steepest.flow._letting_go import Wait
 from steepest.flow._machine import Machine
@@ -108,7 +109,7 @@ class Solver:
                     look = machine.look(wait.state(t), mode)
                 try:
                     mode, y = self.meeting.event(t, look, mode, left=left, again=at_once > 2)
-                except SolverError:
+                except NoContinuationError:
                     if not self.rests(t, look):
                         raise
                     # All that is left to move is less than what the steps' errors are.

@@ -10,7 +10,7 @@ from steepest.pieces._double import (
     run_in_double as run_in_double,
 )
 from steepest.pieces._has_choices import has_choices as has_choices, holds as holds
-from steepest.pieces._interpret import scan_counts as scan_counts
+from steepest.pieces._interpret import scan_counts as scan_counts, scan_inputs as scan_inputs
 from steepest.pieces._program import (
     Program as Program,
     is_double_enabled as is_double_enabled,

@@ -21,7 +21,7 @@ from steepest.pieces._cases import (
     shape_of,
     truth,
 )
-from steepest.pieces._interpret import scan_counts
+from steepest.pieces._interpret import scan_inputs
 from steepest.pieces._source import user_line
 
 _LONGEST_SCAN = 1000
@@ -38,14 +38,14 @@ class Control(Run, Protocol):
 def written_out(run: Control, eqn: Any, inputs: list[tuple[Any, bool]]) -> list[tuple[Any, bool]]:
     """A scan, written out, since each step has choices of its own."""
     p = eqn.params
-    (n_consts, n_carry), length = scan_counts(p), p["length"]
+    length = p["length"]
     if length > _LONGEST_SCAN:
         raise UnsupportedPrimitiveError(
             f"a scan of {length} steps at {user_line(eqn)} is too long to follow a flow "
             f"through; at most {_LONGEST_SCAN}."
         )
-    consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
-    xs = inputs[n_consts + n_carry :]
+    consts, carry, xs = scan_inputs(p, inputs)
+    n_carry = len(carry)
     outs = []
     for t in reversed(range(length)) if p["reverse"] else range(length):
         row = [(_row_of(run, x, t), varies) for x, varies in xs]

@@ -9,7 +9,7 @@ import numpy as np
 from steepest.errors import UnsupportedPrimitiveError
 from steepest.pieces._host import namespace
 from steepest.pieces._identity import differ
-from steepest.pieces._interpret import scan_counts
+from steepest.pieces._interpret import scan_inputs
 from steepest.pieces._number import Number, constant
 from steepest.pieces._source import user_line
 
@@ -18,9 +18,8 @@ MAX_LOOP = 10_000
 
 def _scan(walk: Any, eqn: Any, inputs: list[Number]) -> list[Number]:
     p = eqn.params
-    n_consts, n_carry = scan_counts(p)
-    consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
-    xs = inputs[n_consts + n_carry :]
+    consts, carry, xs = scan_inputs(p, inputs)
+    n_carry = len(carry)
     line = user_line(eqn)
     if p["length"] > MAX_LOOP:
         raise UnsupportedPrimitiveError(

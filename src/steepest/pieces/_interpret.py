@@ -64,6 +64,13 @@ def scan_counts(params: Mapping[str, Any]) -> tuple[int, int]:
     return len(constants), len(carry)
 
 
+def scan_inputs(params: Mapping[str, Any], inputs: list[V]) -> tuple[list[V], list[V], list[V]]:
+    """A scan's inputs: (constants, what it starts to carry, what it takes rows of)."""
+    n_consts, n_carry = scan_counts(params)
+    n = n_consts + n_carry
+    return inputs[:n_consts], inputs[n_consts:n], inputs[n:]
+
+
 def last_uses(jaxpr: Any) -> dict[Any, int]:
     """The last equation that reads each variable, with dead equations left out."""
     last: dict[Any, int] = {

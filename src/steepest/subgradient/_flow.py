@@ -16,7 +16,7 @@ from jax.core import Tracer
 from jax.extend import core as jex_core
 
 from steepest.errors import UnsupportedPrimitiveError
-from steepest.pieces import scan_counts
+from steepest.pieces import scan_inputs
 from steepest.subgradient._flat import Step
 from steepest.subgradient._reading import Reading
 from steepest.subgradient._roots import Of, single
@@ -42,9 +42,8 @@ def varying(jaxpr: Any, flags: list[bool]) -> list[bool]:
 
 def _scan(read: Reading, step: Step, inputs: list[Value], line: str) -> list[Value]:
     p = step.params
-    n_consts, n_carry = scan_counts(p)
-    consts, carry = inputs[:n_consts], inputs[n_consts : n_consts + n_carry]
-    xs = inputs[n_consts + n_carry :]
+    consts, carry, xs = scan_inputs(p, inputs)
+    n_carry = len(carry)
     moving = [v.varies for v in carry]
     while True:  # what depends on x at one step does so at the next
         reached = varying(
