@@ -16,7 +16,7 @@ from steepest.flow._joined import on_one_surface
 from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import mixes_pieces_nearby
 
-_MOST = 6  # ties
+_MOST = 3  # ties
 _MOST_TRIED = 300  # modes
 _SAME_ROW = 1e-9  # of gradients of keys: they do not turn
 _SAME_WAY = 1e-7  # of the gradients: velocities this near are one
