@@ -60,6 +60,15 @@ OTHER_WAYS = {
         [-1.0, 0.2],
         np.log(4.0),
     ),
+    "two products": (
+        lambda x: (
+            jnp.abs(2 * relu(x[0]) + x[1] - 0.3)
+            + jnp.abs(2 * relu(x[0]) + x[2] - 0.3)
+            + 0.5 * (x[0] - 1) ** 2
+        ),
+        [-1.0, 0.2, 0.4],
+        np.log(2.0),
+    ),
     "along a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.2, -1.0, 0.1], 2.1),
     "from a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.0, 0.0, 0.0], 0.0),
     "at a corner": (

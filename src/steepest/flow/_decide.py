@@ -47,9 +47,25 @@ class Decider:
         self.machine, self.y, self.room = machine, y, room
         self.nothing = np.zeros(machine.gated.size)
         self.changes: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+        self.slopes: dict[bytes, np.ndarray] = {}
 
     def look(self, mode: Mode) -> Look:
         return self.machine.look(self.y, mode)
+
+    def slope(self, mode: Mode) -> np.ndarray:
+        """The gradient of a piece, where nothing is held."""
+        key = mode.weights.tobytes()
+        if key not in self.slopes:
+            self.slopes[key] = self.look(mode).slope
+        return self.slopes[key]
+
+    def slope_across(self, mode: Mode, base: int, other: int) -> np.ndarray:
+        """`slope` where `other` is taken in place of `base`, by how it changes: that is known where
+        the change is, and takes less than a look."""
+        key = mode.crossed(base, other).weights.tobytes()
+        if key not in self.slopes:
+            self.slopes[key] = self.slope(mode) + self.change(mode, base, other)[0]
+        return self.slopes[key]
 
     def change(self, mode: Mode, base: int, other: int) -> tuple[np.ndarray, np.ndarray]:
         """(the change of the gradient as `other` takes the place of `base`, the gradient of
@@ -184,8 +200,8 @@ class Decider:
             ahead = soon_ahead(self.machine, mode, look, stays, self.change)
         dependent = bool(mode.implied) or (bool(mode.pairs) and look.pivot <= DETERMINED)
         if (stays or dependent) and not negative and not ahead:
-            slope = lambda piece: self.look(piece).slope
-            if mixes_pieces_nearby(mode, stays, look.velocity, self.change, slope) is False:
+            mixed = mixes_pieces_nearby(mode, stays, look.velocity, self.change, self.slope)
+            if mixed is False:
                 negative, ahead = mode.choices, stays
         return negative, ahead
 

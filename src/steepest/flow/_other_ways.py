@@ -8,15 +8,20 @@ hold the mixtures may: |relu(x) + y| − x/2 moves on from 0, and may stay there
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
+
 import numpy as np
 
 from steepest.flow._decide import Decider
+from steepest.flow._faces import faces, taking
 from steepest.flow._free_weights import DETERMINED
 from steepest.flow._joined import on_one_surface
 from steepest.flow._mode import Mode
 from steepest.flow._pieces_nearby import mixes_pieces_nearby
 
-_MOST = 3  # ties
+_MOST = 5  # ties
 _MOST_TRIED = 300  # modes
 _SAME_ROW = 1e-9  # of gradients of keys: they do not turn
 _SAME_WAY = 1e-7  # of the gradients: velocities this near are one
@@ -54,26 +59,19 @@ def is_only_way(
     other_way = np.linalg.norm(look.velocity - velocity) > _SAME_WAY * float(look.scale)
     if not other_way or look.pivot <= DETERMINED:
         return True
-    slope = lambda piece: decider.look(piece).slope
-    return mixes_pieces_nearby(every, rest, look.velocity, decider.change, slope) is not True
+    mixed = mixes_pieces_nearby(every, rest, look.velocity, decider.change, decider.slope)
+    return mixed is not True
 
 
 def _is_one_way(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bool:
     """The same by trying all modes, each tie on its one side, on the other and held; where they
     are too many, "no" stands for "not known"."""
-    modes = {mode.active.tobytes(): mode}
-    for _, other in ties:
-        for one in list(modes.values()):
-            held = one.sliding(other)
-            modes[held.active.tobytes()] = held
-            for base in one.members(other):
-                if len(one.members(base)) == 1:
-                    crossed = one.crossed(base, other)
-                    modes[crossed.active.tobytes()] = crossed
-        if len(modes) > _MOST_TRIED:
-            return False
+    places = faces(decider, mode, ties)
+    if places is None or math.prod(map(len, places)) > _MOST_TRIED:
+        return False
     found: list[np.ndarray] = []
-    for one in modes.values():
+    for taken in itertools.product(*places):
+        one = functools.reduce(taking, taken, mode)
         if decider.violations(one) == ([], []):
             look = decider.look(one)
             room = _SAME_WAY * float(look.scale)

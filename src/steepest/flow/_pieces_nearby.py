@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
@@ -23,11 +23,6 @@ _SAME = 1e-7  # of the gradients of what ties: nearer ones are one and the same
 
 # (the change of the gradient, the gradient of key_base − key_other) at a mode, a base and an other
 Change = Callable[[Mode, int, int], tuple[np.ndarray, np.ndarray]]
-
-
-class _Piece(NamedTuple):
-    mode: Mode
-    rows: np.ndarray  # the gradients of how far what is taken is ahead of each that ties
 
 
 def mixes_pieces_nearby(
@@ -50,10 +45,14 @@ def mixes_pieces_nearby(
     places = _places(mode, stays)
     if mode.norms or mode.joined or np.prod([len(c) for c in places], dtype=float) > _MOST:
         return None
-    pieces = [_piece(mode, taken, places, change) for taken in itertools.product(*places)]
-    largest = max(np.linalg.norm(p.rows, axis=1).max(initial=0.0) for p in pieces)
-    slopes = [slope(p.mode) for p in pieces if _is_there(p.rows, _SAME * largest)]
-    return _mixes(np.array(slopes), -velocity) if slopes else None
+    pieces = [_piece(mode, taken, places) for taken in itertools.product(*places)]
+    slopes = np.array([slope(piece) for piece in pieces])
+    if np.all(np.isfinite(slopes)) and not _mixes(slopes, -velocity):
+        return False
+    rows = [_rows(piece, places, change) for piece in pieces]
+    largest = max(np.linalg.norm(some, axis=1).max(initial=0.0) for some in rows)
+    there = [_is_there(some, _SAME * largest) for some in rows]
+    return _mixes(slopes[there], -velocity) if any(there) else None
 
 
 def _places(mode: Mode, stays: list[tuple[int, int]]) -> list[list[int]]:
@@ -66,19 +65,18 @@ def _places(mode: Mode, stays: list[tuple[int, int]]) -> list[list[int]]:
     return list(found.values())
 
 
-def _piece(mode: Mode, taken: tuple[int, ...], places: list[list[int]], change: Change) -> _Piece:
+def _piece(mode: Mode, taken: tuple[int, ...], places: list[list[int]]) -> Mode:
     weights, active = mode.weights.copy(), mode.active.copy()
     for one, tied in zip(taken, places, strict=True):
         weights[tied], active[tied] = 0.0, False
         weights[one], active[one] = 1.0, True
-    piece = mode.replaced(weights, active)
-    rows = [
-        change(piece, one, other)[1]
-        for one, tied in zip(taken, places, strict=True)
-        for other in tied
-        if other != one
-    ]
-    return _Piece(piece, np.array(rows))
+    return mode.replaced(weights, active)
+
+
+def _rows(piece: Mode, places: list[list[int]], change: Change) -> np.ndarray:
+    """The gradients of how far what is taken is ahead of each that ties with it."""
+    ties = [(one, k) for tied in places for one in tied if piece.active[one] for k in tied]
+    return np.array([change(piece, *tie)[1] for tie in ties if tie[0] != tie[1]])
 
 
 def _is_there(rows: np.ndarray, same: float) -> bool:
