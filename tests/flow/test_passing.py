@@ -30,7 +30,9 @@ def off(run, exact):
     return max(float(np.max(np.abs(a - b))) for a, b in zip(run.final, exact.final, strict=True))
 
 
-@pytest.mark.parametrize("saveat", [[1.0], np.linspace(0.0, 1.0, 11)], ids=["end", "rows"])
+@pytest.mark.parametrize(
+    "saveat", [[1.0], np.linspace(0.0, 1.0, 11), None], ids=["end", "rows", "steps"]
+)
 def test_most_crossings_are_passed_beside_slides_at_a_loose_tolerance(network, saveat):
     loss, W, exact = network
     run = st.gradient_inclusion(loss, W, 1.0, 1e-3, 1e-3, saveat=saveat)

@@ -10,7 +10,6 @@ from steepest.flow._bracket import Bracket
 from steepest.flow._crossing import Crossing
 from steepest.flow._events import KINDS, Kind
 from steepest.flow._mode import Arguments
-from steepest.flow._passing import Tries
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Leaving
 from steepest.flow._standing import Step
@@ -58,7 +57,6 @@ class Carry(NamedTuple):
         seen: whether the state that is looked at next is the one that `step.look` is of.
         left: between which times a multiplier left.
         late: by how much it is out of its bounds where it counts as having left.
-        tries: to pass crossings.
     """
 
     phase: Any
@@ -74,4 +72,3 @@ class Carry(NamedTuple):
     seen: Any
     left: Bracket
     late: Any
-    tries: Tries

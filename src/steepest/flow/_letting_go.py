@@ -232,12 +232,12 @@ class LettingGo:
         return off, length, float(np.max(np.abs(moved), initial=0.0))
 
     def _held(
-        self, t: float, y: np.ndarray, mode: Mode, time: float, tries: int = 100_000
+        self, t: float, y: np.ndarray, mode: Mode, time: float, steps: int = 100_000
     ) -> tuple[np.ndarray, bool]:
         """(the state at a later time in a mode, whatever is met, whether so many steps did)."""
         if time <= t:
             return y, True
-        limits = Limits(time, time, tries, 0, False)
+        limits = Limits(time, time, steps, 0, False)
         s, _ = self.machine.advance(t, y, time, mode, limits)
         return s.y, bool(s.t >= time)
 

@@ -33,7 +33,7 @@ from steepest.flow._crossing import LEFT, Crossings
 from steepest.flow._dips import Stretch
 from steepest.flow._field import Fields, Look
 from steepest.flow._mode import Arguments
-from steepest.flow._passing import Passing, Tries
+from steepest.flow._passing import Passing
 from steepest.flow._samples import Samples
 from steepest.flow._sliding import Slides
 from steepest.flow._standing import MOST_MADE, Limits, Step
@@ -79,14 +79,14 @@ class Loop:
             t=t, y=y, next_t=next_t, begin=t, start=y, dense=not_tried.dense,
             accepted=zero, rejected=zero, spent=zero, pulled=zero, finite=yes,
             met=no, low=t, when=t, located=no, left=no, look=nowhere,
-            mode=mode, passed=zero, events=zero, times=jnp.zeros(MOST_MADE),
+            mode=mode, passed=zero, tries=limits.tries, events=zero, times=jnp.zeros(MOST_MADE),
             kinds=jnp.zeros(MOST_MADE, int), candidates=jnp.zeros(MOST_MADE, int),
         )  # fmt: skip
 
         def goes_on(c: Carry) -> Any:
             s = c.step
-            tries = s.accepted + s.rejected < limits.tries
-            steps = (s.t < limits.until) & ~s.met & ~s.left & s.finite & tries
+            more = s.accepted < limits.steps
+            steps = (s.t < limits.until) & ~s.met & ~s.left & s.finite & more
             return (c.phase != STEPS) | steps
 
         def one(c: Carry) -> Carry:
@@ -144,7 +144,7 @@ class Loop:
                 solver=jax.tree.map(lambda a, b: jnp.where(known, a, b), c.solver, fresh)
             )
 
-        phase = jnp.where(limits.tries > 0, STEPS, LOOKS)
+        phase = jnp.where(limits.steps > 0, STEPS, LOOKS)
         one_sided = Bracket.of(t, t, 1.0 + 0.0 * t, 1.0 + 0.0 * t)
         crossing, leaving = self.crossings.none(y, t), self.slides.none(y)
         numbers = jax.eval_shape(
@@ -153,7 +153,7 @@ class Loop:
         samples = Samples.none(t, jnp.zeros(numbers.shape))
         carry = Carry(
             phase, step, fresh, controller, no, t, zero, samples, crossing, leaving, no, one_sided,
-            0.0 * t, Tries.none(),
+            0.0 * t,
         )  # fmt: skip
         return lax.while_loop(goes_on, one, carry).step
 
@@ -179,14 +179,13 @@ class Loop:
             lambda: (refused, c.solver),
         )
         share = self.crossings.scales.share(s.y)
-        passes = (c.tries.pause == 0) & (s.events < limits.events)
+        passes = (s.tries.pause == 0) & (s.events < limits.events)
         error = jnp.max(jnp.abs(error))
         return c._replace(
             fine=jnp.where(keep, error <= 10 * _FINE * share, c.fine),
             phase=jnp.where(step.met, jnp.where(passes, PASSES, LOCATES), STEPS),
-            tries=c.tries.met(step.met),
             crossing=c.crossing._replace(y=step.y),
-            step=step,
+            step=step._replace(tries=s.tries.met(step.met)),
             solver=solver,
             controller=controller,
             target=step.when,
@@ -357,16 +356,15 @@ class Loop:
         mode, loss, spent = self.passing.loss(s, s.mode, mode, limits.until)
         stays = lambda: self.watching.stays(s, self.passing.turned(s.mode, mode))
         loss = jnp.where(lax.cond(holds & (loss <= 1), stays, lambda: holds), loss, jnp.inf)
-        lost, shorter, next_t = end = self.passing.end(s, loss, count, c.tries, limits)
+        lost, shorter, next_t = self.passing.end(s, loss, count, limits)
         pick = lambda a, b: jnp.where(lost, a, b)
         step = s._replace(
             t=jnp.where(shorter, s.begin, s.t), y=jnp.where(shorter, s.start, s.y), next_t=next_t,
             accepted=s.accepted - shorter, rejected=s.rejected + shorter, spent=s.spent + spent,
             met=~lost & ~shorter, mode=jax.tree.map(pick, mode, s.mode),
-            passed=pick(s.passed + count, s.passed),
+            passed=pick(s.passed + count, s.passed), tries=s.tries.after(lost, shorter),
         )  # fmt: skip
-        tries = c.tries.after(end)
-        return c._replace(phase=jnp.where(step.met, LOCATES, STEPS), step=step, tries=tries)
+        return c._replace(phase=jnp.where(step.met, LOCATES, STEPS), step=step)
 
     def _begun(self, c: Carry, mode: Arguments, holds: Any) -> tuple[Carry, Made]:
         """In a slide: go on in it, if that is clear."""

@@ -69,7 +69,7 @@ class Machine:
 
     def _looped(self, t: float, y: np.ndarray, next_t: float, mode: Mode, limits: Limits) -> Step:
         args = mode.arguments
-        given = (np.asarray(t), y, np.asarray(next_t), args, Limits(*map(np.asarray, limits)))
+        given = (np.asarray(t), y, np.asarray(next_t), args, jax.tree.map(np.asarray, limits))
         return self._timed("loop", len(args.base), self.functions.loop, *given, self._given)
 
     def state(self, s: Step, t: float, mode: Mode) -> np.ndarray:

@@ -23,36 +23,6 @@ _SHORTER = 0.9  # of what a step may lose, a shorter one is to lose
 _HALF = 0.5  # of the rest, where it is not known what is lost
 _LONGER = 2.0  # times as long as the last one may a step beyond crossings be
 _MOST_SHORTER = 4  # steps in a row: what is met at one instant is not parted by shorter ones
-_MOST_LOCATED = 31  # crossings, before passing them is tried again
-
-
-class Tries(NamedTuple):
-    """What came of passing crossings so far, which tells when it is tried again.
-
-    Attributes:
-        pause: how many crossings are located first.
-        patience: the last such pause; 0 after crossings that were passed.
-        shorter: how many steps in a row were made shorter.
-    """
-
-    pause: Any
-    patience: Any
-    shorter: Any
-
-    @classmethod
-    def none(cls) -> Tries:
-        zero = jnp.asarray(0)
-        return cls(zero, zero, zero)
-
-    def met(self, met: Any) -> Tries:
-        """After a step that met something, or did not."""
-        return self._replace(pause=jnp.where(met, jnp.maximum(self.pause - 1, 0), self.pause))
-
-    def after(self, end: End) -> Tries:
-        """After a try."""
-        pause = jnp.minimum(2 * self.patience + 1, _MOST_LOCATED)
-        pause = jnp.where(end.lost | end.shorter, 0, pause)
-        return Tries(pause, pause, jnp.where(end.shorter, self.shorter + 1, 0))
 
 
 class End(NamedTuple):
@@ -223,14 +193,14 @@ class Passing:
         again = jnp.sum(turned) > 1
         return lax.cond(again, lambda: way(-1, found, spent), lambda: (found, spent))
 
-    def end(self, s: Step, loss: Any, count: Any, tries: Tries, limits: Limits) -> End:
+    def end(self, s: Step, loss: Any, count: Any, limits: Limits) -> End:
         """What is done where a step ended.
 
         Args:
             s: with the step.
             loss: see `loss`.
             count: of the crossings in it.
-            tries, limits: of the loop.
+            limits: of the loop.
         """
         rest = s.t - s.low
         lost = loss <= 1
@@ -239,7 +209,6 @@ class Passing:
         share = jnp.where(jnp.isfinite(loss), share, _HALF)
         sooner = jnp.minimum(s.low + jnp.minimum(share, _SHORTER) * rest, limits.until)
         shorter = ~lost & (count * (sooner - s.low) >= _GROUP * rest)
-        # A loop of one step does not know of those before.
-        shorter &= (tries.shorter < _MOST_SHORTER) & (limits.tries > 1)
+        shorter &= s.tries.shorter < _MOST_SHORTER
         later = jnp.minimum(s.next_t, s.t + jnp.minimum(share, _LONGER) * (s.t - s.begin))
         return End(lost, shorter, jnp.where(lost, later, jnp.where(shorter, sooner, s.next_t)))

@@ -20,6 +20,7 @@ from steepest.flow._norms_at_zero import until_zero
 from steepest.flow._saving import Saving, Segment
 from steepest.flow._standing import MOST_MADE, Limits, Step
 from steepest.flow._start import Start
+from steepest.flow._tries import Tries
 from steepest.trajectory import Trajectory
 
 _AT_ONCE = 500  # steps between two chances for Ctrl-C
@@ -54,6 +55,7 @@ class Solver:
         self.machine = Machine(request, rtol, atol, stiff)
         self.meeting = Meeting(self.machine, through)
         self.saving = Saving(self.machine, dense)
+        self.tries = Tries()
 
     def run(self) -> Trajectory:
         """
@@ -87,7 +89,7 @@ class Solver:
                 last, at_once = float(s.times[count - 1]), 0
                 if saving.by_step:  # this one event ended the step
                     saving.step(s._replace(begin=t, start=y), last, s.y, before)
-            self.y = s.y
+            self.y, self.tries = s.y, s.tries
             if not s.finite:
                 raise SolverError(self.blow_up(s))
             t, y, next_t = float(s.t), s.y, float(s.next_t)
@@ -150,9 +152,10 @@ class Solver:
         return Limits(
             until=self.saving.until,
             end=self.request.t1,
-            tries=1 if self.saving.by_step else _AT_ONCE,
+            steps=1 if self.saving.by_step else _AT_ONCE,
             events=events if in_loop else 0,
             watched=True,
+            tries=self.tries,
         )
 
     def width(self, t: float, y: np.ndarray, mode: Mode) -> float:

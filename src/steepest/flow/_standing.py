@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from steepest.flow._field import Look
 from steepest.flow._mode import Arguments
+from steepest.flow._tries import Tries
 
 MOST_MADE = 64  # events in one loop
 
@@ -16,16 +17,18 @@ class Limits(NamedTuple):
     Attributes:
         until: no further step is begun after that.
         end: no step goes beyond that.
-        tries: how many steps are tried; with 0 the mode is looked at where it is.
+        steps: how many are taken; with 0 the mode is looked at where it is.
         events: how many are made.
         watched: whether anything is watched at all.
+        tries: to pass crossings, before.
     """
 
     until: Any
     end: Any
-    tries: Any
+    steps: Any
     events: Any
     watched: Any
+    tries: Tries = Tries()
 
 
 class Step(NamedTuple):
@@ -48,6 +51,7 @@ class Step(NamedTuple):
         look: what was looked at last.
         mode: after the events that were made.
         passed: how many crossings are lost in the errors of their steps.
+        tries: to pass them.
         events, times, kinds, candidates: how many, when, which of `KINDS`, and what is taken, held
             or let go there.
     """
@@ -71,6 +75,7 @@ class Step(NamedTuple):
     look: Look
     mode: Arguments
     passed: Any
+    tries: Tries
     events: Any
     times: Any
     kinds: Any
