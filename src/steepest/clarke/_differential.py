@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
@@ -106,11 +107,15 @@ class ClarkeDifferential:
         return self.set.support(flatten(self.point, direction, "direction"))
 
     def contains(self, s: PyTree, tol: float = 1e-8) -> bool | None:
-        """Whether s is a subgradient, up to `tol` (1 + ‖s‖); None where the bracket does not tell.
+        """Whether s is a subgradient, up to `tol` (1 + ‖s‖), or 8 eps (1 + ‖s‖) where s is in a
+        precision with an eps as large; None where the bracket does not tell.
 
         `distance` has no tolerance.
         """
         flat = flatten(self.point, s, "s")
+        dtypes = [getattr(leaf, "dtype", np.float64) for leaf in jax.tree.leaves(s)]
+        floats = [d for d in dtypes if jnp.issubdtype(d, np.floating)]
+        tol = max([tol, *(8 * float(jnp.finfo(d).eps) for d in floats)])
         if self.inner.contains(flat, tol):
             return True
         return None if not self.exact and self.outer.contains(flat, tol) else False

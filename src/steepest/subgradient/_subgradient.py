@@ -21,7 +21,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import PyTree
 
 from steepest.errors import NotLocallyLipschitzError, UnprovedError
@@ -96,7 +95,7 @@ def subgradient(
     def of_arguments(*args: Any, **kwargs: Any) -> PyTree:
         call, point = traces.checked(args, kwargs)
         gradient, verdict = whole(call) if is_traced((call, key)) else jitted(call)
-        if isinstance(verdict.proved, Tracer):  # here, or in what f closes over
+        if is_traced((verdict, gradient)):  # here, or in what f closes over
             return point.restore(gradient)
         finite = all(np.isfinite(np.asarray(leaf)).all() for leaf in gradient)
         if not verdict.proved or not finite:

@@ -28,6 +28,7 @@ from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
 _FLAT = 1e-20  # a curvature below it is none: it may be rounding, and can be doubled to any size
+_SIX_DIGITS = 1e-6
 _AT_ONCE = 2**22  # numbers of a run that are kept at a time
 _LIPSCHITZ = "∇f is β-Lipschitz where the run goes"
 
@@ -105,7 +106,7 @@ def _proved(p: Problem, run: _Runner) -> SmoothRun:
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.PROVED, read, beta)
     else:
         beta = float(p.smoothness)
-        enough = beta >= true * (1 - 1e-6) - quadratic.rounding
+        enough = beta >= true * (1 - _SIX_DIGITS) - quadratic.rounding
         evidence = Evidence.PROVED if enough else Evidence.VIOLATED
         given = f"β = {beta:.9g} given"
         if enough and beta < true:  # a constant given in float32, or as printed
@@ -116,19 +117,20 @@ def _proved(p: Problem, run: _Runner) -> SmoothRun:
 
 
 def _given(run: _Runner, beta: float) -> SmoothRun:
-    watched = run(float(beta))
+    watched, given = run(beta), f"β = {beta:.6g} given"
     against = run.refutation(watched)
-    hypothesis = Hypothesis(
-        _LIPSCHITZ,
-        Evidence.VIOLATED if against else Evidence.GIVEN,
-        f"β = {beta:.6g} given"
-        + (
-            f"; {against}"
-            if against
-            else "; the run does not refute it by more than its sixth digit"
-        ),
-        float(beta),
-    )
+    if against is not None:
+        # It may be the true one as it is printed, or as a float32 rounds it.
+        nearly = beta * (1 + _SIX_DIGITS)
+        again = run(nearly)
+        if run.refutation(again) is None:
+            given = f"{given}, for which {nearly:.9g} is taken"
+            watched, beta, against = again, nearly, None
+        else:
+            watched = run(beta)
+    told = against or "the run does not refute it by more than its sixth digit"
+    evidence = Evidence.VIOLATED if against else Evidence.GIVEN
+    hypothesis = Hypothesis(_LIPSCHITZ, evidence, f"{given}; {told}", beta)
     return replace(watched, hypotheses=(hypothesis,))
 
 
@@ -245,7 +247,7 @@ class _Runner:
                 f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
             )
         for where, curvature in self._curvatures(run):
-            if curvature > beta * (1 + 1e-6):
+            if curvature > beta * (1 + _SIX_DIGITS):
                 return f"‖∇²f‖ = {curvature:.6g} {where}"
         return None
 
@@ -274,7 +276,7 @@ class _Runner:
         moved, changed = self.last["moved"][:-1], self.last["gradient_change"][:-1]
         # Differences far below the run's own size are rounding and refute nothing.
         visible = moved >= 1e-6 * np.max(self.last["norm"])
-        return visible & (changed > run.smoothness * moved * (1 + 1e-6))
+        return visible & (changed > run.smoothness * moved * (1 + _SIX_DIGITS))
 
     def kinks(self, run: SmoothRun) -> tuple[Hypothesis, ...]:
         """That the run passes none and stays where f is defined, where it does not, or where that

@@ -38,6 +38,7 @@ _SMOOTH = "∇f is β-Lipschitz where the run goes"
 _CONVEX = "f is μ-strongly convex where the run goes"
 _MOST_ROUNDS = 120
 _STEEPER = 16.0
+_SIX_DIGITS = 1e-6
 _FLAT = 1e-13  # μ/β below this is none that double precision can tell from zero
 
 
@@ -58,6 +59,11 @@ class StronglyConvexRun:
     run: AcceleratedRun
     hypotheses: tuple[Hypothesis, ...]
 
+    @property
+    def refuted(self) -> bool:
+        """Whether anything that was assumed is violated."""
+        return any(h.evidence is Evidence.VIOLATED for h in self.hypotheses)
+
 
 def strongly_convex_run(p: Problem, steps: int) -> StronglyConvexRun:
     """Settle β, μ and x*, and run Nesterov's method with them."""
@@ -70,7 +76,17 @@ def strongly_convex_run(p: Problem, steps: int) -> StronglyConvexRun:
         return StronglyConvexRun(float(L), float(mu), minimum, run, tuple(contradicted))
     if p.quadratic is not None:
         return _quadratic(p, accelerator)
-    return _Search(p, accelerator).settle()
+    found = _Search(p, accelerator, p.smoothness, p.strong_convexity or None).settle()
+    if not found.refuted:
+        return found
+    # What is given may be the true one as it is printed, or as a float32 rounds it.
+    nearly = _Search(
+        p,
+        accelerator,
+        None if p.smoothness is None else float(p.smoothness) * (1 + _SIX_DIGITS),
+        float(p.strong_convexity) * (1 - _SIX_DIGITS) if p.strong_convexity else None,
+    ).settle()
+    return found if nearly.refuted else nearly
 
 
 def _quadratic(p: Problem, accelerator: Accelerator) -> StronglyConvexRun:
@@ -91,8 +107,8 @@ def _quadratic(p: Problem, accelerator: Accelerator) -> StronglyConvexRun:
 class _Search:
     """β and μ as they are given, or by raising and lowering them while the run contradicts them."""
 
-    def __init__(self, p: Problem, accelerator: Accelerator):
-        self.p = p
+    def __init__(self, p: Problem, accelerator: Accelerator, given_L: Any, given_mu: float | None):
+        self.p, self.given_L, self.given_mu = p, given_L, given_mu
         self.accelerator = accelerator
         self.x = flat(p.program.start)
         if p.minimizer is not None:
@@ -101,7 +117,7 @@ class _Search:
     def settle(self) -> StronglyConvexRun:
         p = self.p
         here = p.curvature_at_start
-        given_L, given_mu = p.smoothness, p.strong_convexity or None
+        given_L, given_mu = self.given_L, self.given_mu
         finite = np.isfinite(here.norm)
         L = float(given_L or (here.norm if finite and here.norm > 0 else 1.0))
         mu = float(given_mu or here.least)
@@ -163,10 +179,10 @@ class _Search:
         if not minimum.exists or not (run.complete or run.missing):
             return too_flat, too_steep
         for where, curvature in self._curvatures(run, minimum):
-            if too_steep is None and curvature.norm > L * (1 + 1e-6):
+            if too_steep is None and curvature.norm > L * (1 + _SIX_DIGITS):
                 too_steep = f"‖∇²f‖ = {curvature.norm:.6g} {where}", curvature.norm
             rounding = 1e-10 * curvature.norm
-            lower = curvature.least < mu * (1 - 1e-6) - rounding
+            lower = curvature.least < mu * (1 - _SIX_DIGITS) - rounding
             if lower and (too_flat is None or curvature.least < too_flat[1]):
                 too_flat = f"λ_min(∇²f) = {curvature.least:.6g} {where}", curvature.least
         return too_flat, too_steep
