@@ -69,6 +69,21 @@ OTHER_WAYS = {
         [-1.0, 0.2, 0.4],
         np.log(2.0),
     ),
+    "beside a kink that depends on them": (
+        lambda x: jnp.abs(relu(x[0]) + x[1]) - 0.5 * x[0] + 0.1 * jnp.abs(x[0] - 3 * x[1]),
+        [-0.4, -1.3],
+        1.0,
+    ),
+    "from there": (
+        lambda x: jnp.abs(relu(x[0]) + x[1]) - 0.5 * x[0] + 0.2 * jnp.abs(x[0] - x[1]),
+        [0.0, 0.0],
+        0.0,
+    ),
+    "beside a norm": (
+        lambda x: jnp.abs(relu(x[0]) + x[1]) - 0.5 * x[0] + jnp.linalg.norm(x[2:]),
+        [-0.5, -1.0, 0.6, 0.8],
+        1.0,
+    ),
     "along a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.2, -1.0, 0.1], 2.1),
     "from a corner": (lambda x: jnp.abs(largest(x)) - 0.5 * x[1], [0.0, 0.0, 0.0], 0.0),
     "at a corner": (
@@ -105,3 +120,23 @@ CONVEX = {
 def test_where_f_is_convex_there_is_one_way(name, start):
     run = st.gradient_inclusion(CONVEX[name], np.array(start), 4.0)
     assert all(event.unique for event in run.events)
+
+
+def test_a_norm_that_is_pushed_off_its_zero_is_told_as_long_as_it_is_held():
+    """−‖(x, y)‖ + |z|: from any time on it may leave in any direction."""
+    f = lambda x: -jnp.linalg.norm(x[:2]) + jnp.abs(x[2])
+    run = st.gradient_inclusion(f, np.array([0.0, 0.0, 1.0]), 2.0)
+    assert [event.kind for event in run.events] == ["slide", "slide", "stop"]
+    assert not any(event.unique for event in run.events)
+    f = lambda x: -x[1] - relu(x[1] + 0.3 * jnp.linalg.norm(x[2:]))  # it counts from x[1] = 0 on
+    run = st.gradient_inclusion(f, np.array([0.0, -1.0, 0.0, 0.0]), 2.0)
+    assert [event.unique for event in run.events] == [False]
+
+
+def test_three_crossings_at_once_with_two_ways_each():
+    def f(x):
+        return sum(-b - relu(b + jnp.abs(a)) for a, b in ((x[0], x[1]), (x[2], x[3]), (x[4], x[5])))
+
+    run = st.gradient_inclusion(f, np.array([0.0, -1.0] * 3), 2.0)
+    assert run.events
+    assert not any(event.unique for event in run.events)

@@ -16,14 +16,13 @@ from steepest.flow._letting_go import LettingGo, Off, Wait
 from steepest.flow._machine import Machine
 from steepest.flow._mode import Mode
 from steepest.flow._norms_at_zero import AT_ZERO, norms_at_zero
-from steepest.flow._other_ways import is_only_way, is_unique
+from steepest.flow._other_ways import continues_uniquely
 from steepest.flow._sliding import LET_GO
 from steepest.flow._smooth_zeros import SmoothZeros
 from steepest.flow._standing import Step
 
 _ON = 1e-14  # a state this near to its ties, in shares of the start, is on them
 _NEAR_ZERO = 10.0  # times the smallest norm that is not zero: it may be, for all that steps tell
-_TOGETHER = 5  # ties, of which all ways on are looked for
 _SAME_SURFACE = 2e7  # times rounding in double precision: 16 times that in single, of constants
 
 
@@ -310,7 +309,7 @@ class Meeting:
                 groups["release"].append(k)
             elif after.active[k]:
                 groups["cross"].append(k)
-        unique = self.is_unique(before, after, decider)
+        unique = continues_uniquely(decider, before, after)
         for kind, candidates in groups.items():
             if candidates:
                 kinks = self.kinks(after, candidates)
@@ -320,30 +319,6 @@ class Meeting:
             return
         if np.linalg.norm(look.velocity) <= 1e-12 * float(look.scale):
             self.events.append(Event(float(t), "stop", self.kinks(after, sorted(now)), unique))
-
-    def is_unique(self, before: Mode, after: Mode, decider: Decider) -> bool:
-        """Whether there is no other way on: where both sides lead away from a tie the others are
-        looked for, of what ties at once if it is little. A norm that is pushed off its zero may
-        leave it in any direction."""
-        free = before
-        while free.choices:
-            free = free.released(free.choices[-1])
-        ties = decider.ties(free, decider.look(free).keys)
-        few = 1 < len(ties) <= _TOGETHER and not free.joined
-        if few and not is_unique(decider, free, ties):
-            return False
-        if few and not is_only_way(decider, free, ties, decider.look(after).velocity):
-            return False
-        for gate, entries in after.norms:
-            if before.active[gate] and decider.pull(after, gate, entries) < 0:
-                return False
-        for base, other in after.pairs:
-            if decider.parts(after, base, other):
-                was_held = before.active[base] and before.active[other]
-                free = after.released(other) if was_held else before
-                if not is_unique(decider, free, decider.ties(free, decider.look(free).keys)):
-                    return False
-        return True
 
     # ---- what ends a run
 

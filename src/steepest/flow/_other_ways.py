@@ -27,6 +27,39 @@ _SAME_ROW = 1e-9  # of gradients of keys: they do not turn
 _SAME_WAY = 1e-7  # of the gradients: velocities this near are one
 
 
+def continues_uniquely(decider: Decider, before: Mode, after: Mode) -> bool:
+    """Whether an event has no other way on: where both sides lead away from a tie the others are
+    looked for, of what ties at once if it is little, or met at once. A norm that is pushed off its
+    zero may leave it in any direction.
+
+    Args:
+        decider: at the event.
+        before, after: the modes that it leads from and to.
+    """
+    free = before
+    while free.choices:
+        free = free.released(free.choices[-1])
+    for gate, _ in after.norms:
+        free = free.with_norm(gate, held=True)
+    ties = decider.ties(free, decider.look(free).keys)
+    held = {k for pair in before.pairs for k in pair}
+    few = 1 < len(ties) <= _MOST
+    if not free.joined and (few or sum(not held.issuperset(tie) for tie in ties) > _MOST):
+        if not is_unique(decider, free, ties):
+            return False
+        if not is_only_way(decider, free, ties, decider.look(after).velocity):
+            return False
+    if any(decider.pull(after, *norm) < 0 for norm in after.norms):
+        return False
+    for base, other in after.pairs:
+        if decider.parts(after, base, other):
+            was_held = before.active[base] and before.active[other]
+            free = after.released(other) if was_held else before
+            if not is_unique(decider, free, decider.ties(free, decider.look(free).keys)):
+                return False
+    return True
+
+
 def is_unique(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bool:
     """Whether there is one way on from where these tie; see `is_only_way` for those that feed
     others."""
@@ -45,16 +78,21 @@ def is_only_way(
         ties: (the active candidate, the other).
         velocity: at which it is gone on.
     """
-    if not 1 < len(ties) <= _MOST or mode.joined or mode.norms:
+    if not 1 < len(ties) <= _MOST or mode.joined:
         return True
     surfaces, rest = _surfaces(decider, mode, ties)
     if not _feeds(decider, mode, surfaces):
         return True
-    if not _is_one_way(decider, mode, ties):
-        return False
-    every = mode
-    for _, other in surfaces:
-        every = every.sliding(other)
+    if mode.norms or not _is_one_way(decider, mode, ties):
+        return False  # with norms it is not known what pieces mix to
+    every, rows = mode, np.zeros((0, len(velocity)))
+    for tie in surfaces:
+        row = decider.change(mode, *tie)[1]
+        along = rows.T @ np.linalg.lstsq(rows.T, row, rcond=_SAME_ROW)[0]
+        if np.linalg.norm(row - along) > _SAME_ROW * np.linalg.norm(row):
+            every, rows = every.sliding(tie[1]), np.vstack([rows, row])
+        else:  # it stays tied with the others
+            rest.append(tie)
     look = decider.look(every)
     other_way = np.linalg.norm(look.velocity - velocity) > _SAME_WAY * float(look.scale)
     if not other_way or look.pivot <= DETERMINED:
