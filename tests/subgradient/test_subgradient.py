@@ -261,3 +261,16 @@ def test_calls_that_lack_an_argument_are_named():
     ):
         with pytest.raises(ArgumentError, match=told):
             call()
+
+
+def test_hessians_by_forward_over_subgradient():
+    h, v = lambda y: jnp.sum(relu(y) ** 3), jnp.array([1.0, 2.0])
+    for hessian in (
+        jax.jacfwd(subgradient(h)),
+        jax.jacrev(subgradient(h)),
+        jax.jit(jax.jacfwd(subgradient(h))),
+    ):
+        np.testing.assert_allclose(hessian(v), np.diag([6.0, 12.0]), rtol=1e-6)
+    moved = jax.jvp(subgradient(h), (v,), (v,))[1]
+    np.testing.assert_allclose(moved, [6.0, 24.0], rtol=1e-6)
+    assert float(jax.grad(lambda x: x * subgradient(lambda y: y**2)(x))(1.0)) == 4.0

@@ -174,3 +174,34 @@ def test_a_first_beta_that_is_too_small_by_far_leaves_no_trace():
     c = st.certify("D5", st.Problem(f, -1.83))
     assert c.holds, str(c)
     assert c.constants["smoothness"] < 100
+
+
+def huber(x):
+    return jnp.sum(jnp.where(jnp.abs(x) <= 1, 0.5 * x**2, jnp.abs(x) - 0.5))
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize(
+    ("ridge", "smoothness", "strong_convexity", "right"),
+    [
+        (0.1, 1.1, 0.1, (True, True)),  # 0.1 in single precision is more
+        (0.01, 1.01, 0.01, (True, True)),  # and this is less
+        (1 / 3, 1.333333, 1 / 3, (True, True)),
+        (1 / 3, 4 / 3, 0.3333334, (True, True)),
+        (1 / 3, 1.33333, 1 / 3, (False, False)),
+        (1 / 3, 4 / 3, 0.3334, (True, False)),
+    ],
+)
+@pytest.mark.parametrize("start", [[3.0, -0.5], [3.0]])
+def test_constants_that_are_true_to_six_digits(
+    ridge, smoothness, strong_convexity, right, start, double
+):
+    with jax.enable_x64(double):
+        p = st.Problem(
+            lambda x: huber(x) + ridge / 2 * jnp.sum(x**2),
+            jnp.array(start),
+            smoothness=smoothness,
+            strong_convexity=strong_convexity,
+        )
+        assert (st.theorems.descent_lemma(p).holds, certify(p).holds) == right
+        assert st.theorems.stationary_point(p).holds is right[0]

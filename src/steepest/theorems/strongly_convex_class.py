@@ -107,7 +107,7 @@ def _quadratic(p: Problem, accelerator: Accelerator) -> StronglyConvexRun:
 class _Search:
     """β and μ as they are given, or by raising and lowering them while the run contradicts them."""
 
-    def __init__(self, p: Problem, accelerator: Accelerator, given_L: Any, given_mu: float | None):
+    def __init__(self, p: Problem, accelerator: Accelerator, given_L: Any, given_mu: Any):
         self.p, self.given_L, self.given_mu = p, given_L, given_mu
         self.accelerator = accelerator
         self.x = flat(p.program.start)
