@@ -76,16 +76,14 @@ def strongly_convex_run(p: Problem, steps: int) -> StronglyConvexRun:
         return StronglyConvexRun(float(L), float(mu), minimum, run, tuple(contradicted))
     if p.quadratic is not None:
         return _quadratic(p, accelerator)
-    found = _Search(p, accelerator, p.smoothness, p.strong_convexity or None).settle()
-    if not found.refuted:
+    L, mu = p.smoothness, p.strong_convexity or None
+    found = _Search(p, accelerator, L, mu).settle()
+    if not found.refuted or L is mu is None:
         return found
     # What is given may be the true one as it is printed, or as a float32 rounds it.
-    nearly = _Search(
-        p,
-        accelerator,
-        None if p.smoothness is None else float(p.smoothness) * (1 + _SIX_DIGITS),
-        float(p.strong_convexity) * (1 - _SIX_DIGITS) if p.strong_convexity else None,
-    ).settle()
+    L = None if L is None else float(L) * (1 + _SIX_DIGITS)
+    mu = None if mu is None else float(mu) * (1 - _SIX_DIGITS)
+    nearly = _Search(p, accelerator, L, mu).settle()
     return found if nearly.refuted else nearly
 
 
