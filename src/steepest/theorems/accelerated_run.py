@@ -18,6 +18,7 @@ from steepest.methods import nesterov
 from steepest.theorems.problem import Problem
 from steepest.theorems.rounding import (
     EPS,
+    SIX_DIGITS,
     SMALLEST,
     drawn_rounding,
     noise,
@@ -203,7 +204,7 @@ class AcceleratedRun:
             return None
         moved = rows["gradient_norm"] / L
         visible = moved >= 1e-6 * np.max(self.norms)
-        steep = visible & (rows["gradient_change"] > L * moved * (1 + 1e-6))
+        steep = visible & (rows["gradient_change"] > L * moved * (1 + SIX_DIGITS))
         if steep.any():
             t = int(np.argmax(steep))
             quotient = float(rows["gradient_change"][t] / moved[t])

@@ -26,7 +26,7 @@ from steepest.theorems.quadratic_model import (
     stated_constants,
 )
 from steepest.theorems.registry import theorem
-from steepest.theorems.rounding import EPS
+from steepest.theorems.rounding import EPS, SIX_DIGITS
 
 _STATEMENT = Statement(
     name="gradient_descent_quadratic",
@@ -155,6 +155,6 @@ def _step_size(p: Problem, model: QuadraticModel, learning_rate: float | None) -
     if learning_rate is not None:
         return learning_rate
     if p.smoothness is not None:
-        close = p.smoothness >= model.largest * (1 - 1e-6)  # given in float32, say
+        close = p.smoothness >= model.largest * (1 - SIX_DIGITS)  # given in float32, say
         return 1 / max(float(p.smoothness), model.largest if close else 0.0)
     return 1 / model.largest if model.largest > 0 else 1.0

@@ -13,6 +13,7 @@ from steepest.pieces import has_choices
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.momentum_paths import Pair, Runner
 from steepest.theorems.problem import Problem
+from steepest.theorems.rounding import SIX_DIGITS
 from steepest.theorems.vectors import in_words
 
 _NAME = "∇f is β-Lipschitz between the methods and their limits"
@@ -63,7 +64,7 @@ def settled(p: Problem, runner: Runner, pairs: list[Pair]) -> Smoothness:
     if q is not None:
         detail = f"read off the program, a quadratic: max |λ(A)| = {q.norm:.9g}"
         evidence = Evidence.PROVED
-        if p.smoothness is not None and p.smoothness < q.norm * (1 - 1e-6) - q.rounding:
+        if p.smoothness is not None and p.smoothness < q.norm * (1 - SIX_DIGITS) - q.rounding:
             evidence, detail = Evidence.VIOLATED, f"β = {p.smoothness:.6g} given; {detail}"
         hypothesis = Hypothesis(_NAME, evidence, detail, q.norm)
         return Smoothness(q.norm, hypothesis, q.eigenvalues, by_pair, q.noise)
@@ -81,10 +82,10 @@ def settled(p: Problem, runner: Runner, pairs: list[Pair]) -> Smoothness:
     detail = f"β = {beta:.6g} given; the runs do not refute it by more than its sixth digit"
     evidence = Evidence.GIVEN
     start = p.curvature_at_start.norm
-    if worst > beta * (1 + 1e-6):
+    if worst > beta * (1 + SIX_DIGITS):
         evidence = Evidence.VIOLATED
         detail = f"β = {beta:.6g} given; ∇f changes by {worst:.6g} times the distance at {where}"
-    elif not start <= beta * (1 + 1e-6):
+    elif not start <= beta * (1 + SIX_DIGITS):
         evidence = Evidence.UNKNOWN if np.isnan(start) else Evidence.VIOLATED
         detail = f"β = {beta:.6g} given; ‖∇²f(x0)‖ = {start:.6g}"
     return Smoothness(beta, Hypothesis(_NAME, evidence, detail, beta), None, by_pair)

@@ -12,7 +12,7 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.newton_run import NewtonRun, NewtonRunner
 from steepest.theorems.problem import Number, Problem
-from steepest.theorems.rounding import EPS
+from steepest.theorems.rounding import EPS, SIX_DIGITS
 from steepest.theorems.vectors import in_words
 
 _CONVEX = "∇²f ⪰ μ > 0"
@@ -79,7 +79,7 @@ def _convexity_of_quadratic(
     stated = p.strong_convexity
     if not least > 0:
         return least, Hypothesis(_CONVEX, Evidence.VIOLATED, read, least)
-    if stated is not None and stated > least * (1 + 1e-6) + rounding:
+    if stated is not None and stated > least * (1 + SIX_DIGITS) + rounding:
         detail = f"μ = {stated:.6g} given; {read}"
         return least, Hypothesis(_CONVEX, Evidence.VIOLATED, detail, float(stated))
     return least, Hypothesis(_CONVEX, Evidence.PROVED, read, least)
@@ -91,7 +91,7 @@ def _convexity(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
         evidence = Evidence.MEASURED if value > 0 else Evidence.VIOLATED
         detail = f"μ = {value:.6g}, the least λ(∇²f) seen on segments to x*, at {where}"
         return value, Hypothesis(_CONVEX, evidence, detail, value)
-    if value < stated * (1 - 1e-6):
+    if value < stated * (1 - SIX_DIGITS):
         detail = f"μ = {stated:.6g} given; λ_min(∇²f) = {value:.6g} at {where}"
         return float(stated), Hypothesis(_CONVEX, Evidence.VIOLATED, detail, float(stated))
     detail = f"μ = {stated:.6g} given; no Hessian seen refutes it by more than its sixth digit"
@@ -103,7 +103,7 @@ def _lipschitz(stated: Number | None, seen: _Seen) -> tuple[float, Hypothesis]:
     if stated is None:
         detail = f"M = {value:.6g}, the largest change of ∇²f on a segment to x*, from {where}"
         return value, Hypothesis(_LIPSCHITZ, Evidence.MEASURED, detail, value)
-    if value > stated * (1 + 1e-6):
+    if value > stated * (1 + SIX_DIGITS):
         detail = f"M = {stated:.6g} given; ∇²f changes by {value:.6g} times the way from {where}"
         return float(stated), Hypothesis(_LIPSCHITZ, Evidence.VIOLATED, detail, float(stated))
     detail = f"M = {stated:.6g} given; no Hessian seen refutes it by more than its sixth digit"

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from steepest.descent import descend
 from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, SMALLEST
+from steepest.theorems.rounding import EPS, SIX_DIGITS, SMALLEST
 from steepest.theorems.stated_minimizer import stated_minimizer
 from steepest.theorems.vectors import flat, in_words, length, norm, split
 from steepest.trajectory import Trajectory
@@ -105,13 +105,13 @@ def stated_constants(p: Problem, model: QuadraticModel) -> list[Hypothesis]:
     found = "proved" if model.proved else "measured"
     stated: list[Hypothesis] = []
     if p.smoothness is not None:
-        right = bool(p.smoothness >= model.largest * (1 - 1e-6) - model.rounding)
+        right = bool(p.smoothness >= model.largest * (1 - SIX_DIGITS) - model.rounding)
         rounded = bool(p.smoothness < model.largest)
         stated.append(
             _stated("smoothness", float(p.smoothness), right, "λₘₐₓ", model.largest, rounded, found)
         )
     if p.strong_convexity is not None:
-        right = bool(p.strong_convexity <= model.least * (1 + 1e-6) + model.rounding)
+        right = bool(p.strong_convexity <= model.least * (1 + SIX_DIGITS) + model.rounding)
         value, rounded = float(p.strong_convexity), bool(p.strong_convexity > model.least)
         stated.append(
             _stated("strong_convexity", value, right, "λₘᵢₙ", model.least, rounded, found)
@@ -148,12 +148,12 @@ def tuning(p: Problem, model: QuadraticModel) -> tuple[float, float]:
     largest = model.largest if model.largest > 0 else 1.0
     beta = largest
     if p.smoothness is not None:
-        close = p.smoothness >= largest * (1 - 1e-6)  # given in float32, say
+        close = p.smoothness >= largest * (1 - SIX_DIGITS)  # given in float32, say
         beta = max(float(p.smoothness), largest) if close else float(p.smoothness)
     least = model.least if model.least > 0 else beta / 100
     mu = least
     if p.strong_convexity:
-        close = p.strong_convexity <= least * (1 + 1e-6)
+        close = p.strong_convexity <= least * (1 + SIX_DIGITS)
         mu = min(float(p.strong_convexity), least) if close else float(p.strong_convexity)
     return max(beta, mu), mu
 

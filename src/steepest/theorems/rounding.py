@@ -24,6 +24,7 @@ from steepest.theorems.vectors import norm
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)  # below it numbers are flushed to zero
+SIX_DIGITS = 1e-6  # a given constant stands for one that it is to these: as printed, or a float32
 _SPREAD = 4  # the half-width of the window over which the noise of neighbouring steps is pooled
 _SAFETY = 8.0
 # A drawing moves each number by two to six times the most that rounding does. Both of two may all

@@ -22,13 +22,19 @@ from steepest.theorems.certificate import Evidence, Hypothesis
 from steepest.theorems.gradient_steps import gradient_states, gradient_steps
 from steepest.theorems.kinks_on_the_way import KinksOnTheWay
 from steepest.theorems.problem import Problem
-from steepest.theorems.rounding import EPS, drawn_rounding, noise, third_difference, underflow
+from steepest.theorems.rounding import (
+    EPS,
+    SIX_DIGITS,
+    drawn_rounding,
+    noise,
+    third_difference,
+    underflow,
+)
 from steepest.theorems.vectors import flat, in_words, norm, split
 from steepest.trajectory import Trajectory
 
 _MOST_DOUBLINGS = 100
 _FLAT = 1e-20  # a curvature below it is none: it may be rounding, and can be doubled to any size
-_SIX_DIGITS = 1e-6
 _AT_ONCE = 2**22  # numbers of a run that are kept at a time
 _LIPSCHITZ = "∇f is β-Lipschitz where the run goes"
 
@@ -106,7 +112,7 @@ def _proved(p: Problem, run: _Runner) -> SmoothRun:
         hypothesis = Hypothesis(_LIPSCHITZ, Evidence.PROVED, read, beta)
     else:
         beta = float(p.smoothness)
-        enough = beta >= true * (1 - _SIX_DIGITS) - quadratic.rounding
+        enough = beta >= true * (1 - SIX_DIGITS) - quadratic.rounding
         evidence = Evidence.PROVED if enough else Evidence.VIOLATED
         given = f"β = {beta:.9g} given"
         if enough and beta < true:  # a constant given in float32, or as printed
@@ -121,7 +127,7 @@ def _given(run: _Runner, beta: float) -> SmoothRun:
     against = run.refutation(watched)
     if against is not None:
         # It may be the true one as it is printed, or as a float32 rounds it.
-        nearly = beta * (1 + _SIX_DIGITS)
+        nearly = beta * (1 + SIX_DIGITS)
         again = run(nearly)
         if run.refutation(again) is None:
             given = f"{given}, for which {nearly:.9g} is taken"
@@ -247,7 +253,7 @@ class _Runner:
                 f"‖∇f‖²/(2β) = {run.guaranteed[t]:.6g}, at {self._point(run, t)}"
             )
         for where, curvature in self._curvatures(run):
-            if curvature > beta * (1 + _SIX_DIGITS):
+            if curvature > beta * (1 + SIX_DIGITS):
                 return f"‖∇²f‖ = {curvature:.6g} {where}"
         return None
 
@@ -276,7 +282,7 @@ class _Runner:
         moved, changed = self.last["moved"][:-1], self.last["gradient_change"][:-1]
         # Differences far below the run's own size are rounding and refute nothing.
         visible = moved >= 1e-6 * np.max(self.last["norm"])
-        return visible & (changed > run.smoothness * moved * (1 + _SIX_DIGITS))
+        return visible & (changed > run.smoothness * moved * (1 + SIX_DIGITS))
 
     def kinks(self, run: SmoothRun) -> tuple[Hypothesis, ...]:
         """That the run passes none and stays where f is defined, where it does not, or where that

@@ -30,6 +30,7 @@ from steepest.theorems.quadratic_model import (
     stated_constants,
     tuning,
 )
+from steepest.theorems.rounding import SIX_DIGITS
 from steepest.theorems.stated_minimizer import stated_minimizer
 from steepest.theorems.stationary import find_stationary
 from steepest.theorems.vectors import flat, in_words, split
@@ -38,7 +39,6 @@ _SMOOTH = "∇f is β-Lipschitz where the run goes"
 _CONVEX = "f is μ-strongly convex where the run goes"
 _MOST_ROUNDS = 120
 _STEEPER = 16.0
-_SIX_DIGITS = 1e-6
 _FLAT = 1e-13  # μ/β below this is none that double precision can tell from zero
 
 
@@ -81,8 +81,8 @@ def strongly_convex_run(p: Problem, steps: int) -> StronglyConvexRun:
     if not found.refuted or L is mu is None:
         return found
     # What is given may be the true one as it is printed, or as a float32 rounds it.
-    L = None if L is None else float(L) * (1 + _SIX_DIGITS)
-    mu = None if mu is None else float(mu) * (1 - _SIX_DIGITS)
+    L = None if L is None else float(L) * (1 + SIX_DIGITS)
+    mu = None if mu is None else float(mu) * (1 - SIX_DIGITS)
     nearly = _Search(p, accelerator, L, mu).settle()
     return found if nearly.refuted else nearly
 
@@ -177,10 +177,10 @@ class _Search:
         if not minimum.exists or not (run.complete or run.missing):
             return too_flat, too_steep
         for where, curvature in self._curvatures(run, minimum):
-            if too_steep is None and curvature.norm > L * (1 + _SIX_DIGITS):
+            if too_steep is None and curvature.norm > L * (1 + SIX_DIGITS):
                 too_steep = f"‖∇²f‖ = {curvature.norm:.6g} {where}", curvature.norm
             rounding = 1e-10 * curvature.norm
-            lower = curvature.least < mu * (1 - _SIX_DIGITS) - rounding
+            lower = curvature.least < mu * (1 - SIX_DIGITS) - rounding
             if lower and (too_flat is None or curvature.least < too_flat[1]):
                 too_flat = f"λ_min(∇²f) = {curvature.least:.6g} {where}", curvature.least
         return too_flat, too_steep
