@@ -140,3 +140,25 @@ def test_three_crossings_at_once_with_two_ways_each():
     run = st.gradient_inclusion(f, np.array([0.0, -1.0] * 3), 2.0)
     assert run.events
     assert not any(event.unique for event in run.events)
+
+
+c = jnp.array([0.7, -0.4, 0.3, 1.1])
+CONVEX_WITH_NORMS = {
+    "a network": (
+        lambda x: relu(relu(x[0] + x[1]) + 2 * jnp.abs(x[2]) + x[3] - 0.2) + jnp.linalg.norm(x[:2]),
+        [-1.0, 0.2, 0.3, 0.4],
+    ),
+    "max of max": (
+        lambda x: jnp.linalg.norm(x) + jnp.maximum(jnp.maximum(*x[:2]), jnp.maximum(*x[2:])),
+        [1.0, 0.5, 0.2, 0.8],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONVEX_WITH_NORMS)
+def test_one_way_with_norms_that_come_to_zero(name):
+    f, start = CONVEX_WITH_NORMS[name]
+    smooth = lambda x: f(x) + 0.5 * jnp.sum((x - c) ** 2)
+    run = st.gradient_inclusion(smooth, np.array(start), 4.0)
+    assert len(run.events) >= 3
+    assert all(event.unique for event in run.events)

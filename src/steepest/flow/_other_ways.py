@@ -83,22 +83,33 @@ def is_only_way(
     surfaces, rest = _surfaces(decider, mode, ties)
     if not _feeds(decider, mode, surfaces):
         return True
-    if mode.norms or not _is_one_way(decider, mode, ties):
-        return False  # with norms it is not known what pieces mix to
-    every, rows = mode, np.zeros((0, len(velocity)))
+    if not _is_one_way(decider, mode, ties):
+        return False
+    every, kept, norms = mode, mode, np.zeros((0, len(velocity)))
+    for gate, entries in mode.norms:
+        norms = np.vstack([norms, *(decider.change(mode, k, gate)[1] for k in entries)])
+        kept = kept.without_norm(gate)
+    rows = norms
     for tie in surfaces:
         row = decider.change(mode, *tie)[1]
-        along = rows.T @ np.linalg.lstsq(rows.T, row, rcond=_SAME_ROW)[0]
-        if np.linalg.norm(row - along) > _SAME_ROW * np.linalg.norm(row):
-            every, rows = every.sliding(tie[1]), np.vstack([rows, row])
+        if np.linalg.norm(_off(rows, row)) > _SAME_ROW * np.linalg.norm(row):
+            every, kept = every.sliding(tie[1]), kept.sliding(tie[1])
+            rows = np.vstack([rows, row])
         else:  # it stays tied with the others
             rest.append(tie)
     look = decider.look(every)
     other_way = np.linalg.norm(look.velocity - velocity) > _SAME_WAY * float(look.scale)
     if not other_way or look.pivot <= DETERMINED:
         return True
-    mixed = mixes_pieces_nearby(every, rest, look.velocity, decider.change, decider.slope)
-    return mixed is not True
+    # What a norm at zero takes off a mixture is along its own gradients; if it can take as much is
+    # not known.
+    slope = lambda piece: _off(norms, decider.slope(piece))
+    return mixes_pieces_nearby(kept, rest, look.velocity, decider.change, slope) is not True
+
+
+def _off(rows: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """The part of a vector that is across these."""
+    return g - rows.T @ np.linalg.lstsq(rows.T, g, rcond=_SAME_ROW)[0]
 
 
 def _is_one_way(decider: Decider, mode: Mode, ties: list[tuple[int, int]]) -> bool:
